@@ -5,21 +5,15 @@ type and its default, and checked while composing. ``doc`` of a field's metadata
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from coaddc.model.errors import ConfigError
+from coaddc.model.options import option
 from coaddc.model.psf import GaussianMixture, Moffat
 from coaddc.model.skymap import SkymapOptions
 from coaddc.model.survey import Survey
-
-
-def option(default: Any, doc: str) -> Any:
-    """Declare a field of a section: its default and its one line of help."""
-    if isinstance(default, dict | list):
-        return field(default_factory=lambda: type(default)(default), metadata={"doc": doc})
-    return field(default=default, metadata={"doc": doc})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +91,7 @@ class PsfModelSection(Section):
         """Return the target PSF with this FWHM, in whatever unit it is given."""
         if self.profile is Profile.moffat:
             return Moffat(fwhm=fwhm, beta=self.beta)
-        return GaussianMixture.of_fwhm(
-            fwhm, wing_ratio=self.wing_ratio, wing_amplitude=self.wing_amplitude
-        )
+        return GaussianMixture.of_fwhm(fwhm, wing_ratio=self.wing_ratio, wing_amplitude=self.wing_amplitude)
 
 
 class Statistic(Enum):
@@ -123,8 +115,12 @@ class StackSection(Section):
 
     statistic: Statistic = option(Statistic.mean, "mean, clipped or median")
     weighting: Weighting = option(Weighting.inverse_variance, "inverse_variance (per exposure) or uniform")
-    nsigma: float = option(4.0, "clipped: reject what is further from the median, in its own standard deviations")
-    flux_tolerance: float = option(0.3, "clipped: and further than this part of the median, for seeing varies")
+    nsigma: float = option(
+        4.0, "clipped: reject what is further from the median, in its own standard deviations"
+    )
+    flux_tolerance: float = option(
+        0.3, "clipped: and further than this part of the median, for seeing varies"
+    )
     reject: list[str] = option(["BAD", "SAT", "CR", "STREAK", "NO_DATA"], "mask planes that reject a pixel")
     propagate: dict[str, float] = option(
         {"SAT": 0.1}, "planes set in the coadd where rejected pixels with them exceed this part of the weight"

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from coaddc.model.assembly import option
 from coaddc.model.errors import ConfigError
+from coaddc.model.options import option
 
 #: Where a product lies: the keys that always show, then every other key that is not at its default.
 DEFAULT_TEMPLATE = (
@@ -34,5 +34,7 @@ class StoreOptions:
 
     doc: str = option("", "one line that says what the value means")
     root: str = option("coadds", "folder of the store")
-    template: str = option(DEFAULT_TEMPLATE, "path of a product in it; {others} is key=value/ of further keys")
+    template: str = option(
+        DEFAULT_TEMPLATE, "path of a product in it; {others} is key=value/ of further keys"
+    )
     aliases: dict[str, str] = option({}, "other names of keys that Butler accepts")

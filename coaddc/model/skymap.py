@@ -1,0 +1,89 @@
+"""The sky map: tracts, each with a projection, cut into patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from coaddc.model.geom import Box
+from coaddc.model.options import option
+from coaddc.model.wcs import Floats, Wcs
+
+
+class Layout(Enum):
+    """How tracts cover the sky."""
+
+    discrete = "discrete"
+    ring = "ring"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkymapOptions:
+    """Which sky map."""
+
+    doc: str = option("", "one line that says what the value means")
+    name: str = option("???", "name of the sky map in data IDs")
+    layout: Layout = option(Layout.discrete, "discrete: one tract around the survey; ring: the whole sky")
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A rectangle of pixels within a tract; the unit in which coadds are made.
+
+    Attributes
+    ----------
+    skymap
+        Name of the sky map.
+    tract
+        Number of the tract.
+    x, y
+        Column and row in the tract's grid of patches.
+    sequence
+        Number in the tract, row by row.
+    box
+        The pixels of the coadd, in the tract: the inner box with its border, clipped to the tract.
+    inner
+        The part that no other patch of the tract has inside its own inner box.
+    wcs
+        Of the tract.
+    """
+
+    skymap: str
+    tract: int
+    x: int
+    y: int
+    sequence: int
+    box: Box
+    inner: Box
+    wcs: Wcs
+
+    @property
+    def name(self) -> str:
+        """Its value in data IDs."""
+        return f"{self.x},{self.y}"
+
+
+class Skymap(Protocol):
+    """Tracts and patches."""
+
+    @property
+    def name(self) -> str:
+        """Its value in data IDs."""
+
+    @property
+    def definition(self) -> dict[str, object]:
+        """All that its geometry follows from, as plain data: for digests, and to make it again."""
+
+    def patches(self, tract: int) -> Sequence[Patch]:
+        """Return the patches of a tract in sequence.
+
+        Raises
+        ------
+        PlanError
+            Where there is no such tract.
+        """
+
+    def tracts_near(self, *, ra: Floats, dec: Floats) -> tuple[int, ...]:
+        """Return the numbers of the tracts that any of these sky positions, degrees, may lie in or near."""
