@@ -1,0 +1,1 @@
+"""The machine: runs a plan, tile by tile, within a memory budget."""

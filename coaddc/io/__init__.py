@@ -1,0 +1,1 @@
+"""Formats: exposures and PSF models of surveys, and the file of a coadd."""

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: compiled loops over pixels, which know nothing of coaddc."""

@@ -115,12 +115,8 @@ class StackSection(Section):
 
     statistic: Statistic = option(Statistic.mean, "mean, clipped or median")
     weighting: Weighting = option(Weighting.inverse_variance, "inverse_variance (per exposure) or uniform")
-    nsigma: float = option(
-        4.0, "clipped: reject what is further from the median, in its own standard deviations"
-    )
-    flux_tolerance: float = option(
-        0.3, "clipped: and further than this part of the median, for seeing varies"
-    )
+    nsigma: float = option(4.0, "clipped: reject what is further from the median, in standard deviations")
+    flux_tolerance: float = option(0.3, "clipped: and further than this part of the median: seeing varies")
     reject: list[str] = option(["BAD", "SAT", "CR", "STREAK", "NO_DATA"], "mask planes that reject a pixel")
     propagate: dict[str, float] = option(
         {"SAT": 0.1}, "planes set in the coadd where rejected pixels with them exceed this part of the weight"

@@ -26,7 +26,7 @@ class Pixels:
     box
         Which piece, in the exposure's own pixels.
     image : (ny, nx)
-        Flux, nJy per pixel, sky subtracted. May be anything, NaN too, where the mask has BAD, SAT, CR or NO_DATA.
+        Flux, nJy per pixel, sky subtracted. Anything, NaN too, where the mask has BAD, SAT, CR or NO_DATA.
     variance : (ny, nx)
         nJy**2; of those pixels too, anything.
     mask : (ny, nx)

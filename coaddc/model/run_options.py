@@ -34,7 +34,5 @@ class StoreOptions:
 
     doc: str = option("", "one line that says what the value means")
     root: str = option("coadds", "folder of the store")
-    template: str = option(
-        DEFAULT_TEMPLATE, "path of a product in it; {others} is key=value/ of further keys"
-    )
+    template: str = option(DEFAULT_TEMPLATE, "path of a product; {others} is key=value/ of further keys")
     aliases: dict[str, str] = option({}, "other names of keys that Butler accepts")

@@ -108,7 +108,8 @@ class Wcs:
         east = np.array([-np.sin(alpha[0]), np.cos(alpha[0]), 0.0])
         north = np.cross(points[:, 0], east)
         steps = np.stack([points[:, 2] - points[:, 1], points[:, 4] - points[:, 3]], axis=1)
-        return np.degrees(np.stack([east, north]) @ steps) * ARCSEC
+        jacobian: Floats = np.degrees(np.stack([east, north]) @ steps) * ARCSEC
+        return jacobian
 
     def pixel_scale(self, *, x: float, y: float) -> float:
         """Return the side, arcsec, of a square with the area of the pixel there."""

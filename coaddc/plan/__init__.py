@@ -1,0 +1,1 @@
+"""The compiler: assemblies and an exposure table become one plan. It reads no file and no pixel."""
