@@ -11,8 +11,7 @@ from typing import Any
 
 from coaddc.model.errors import ConfigError
 from coaddc.model.options import option
-from coaddc.model.psf import GaussianMixture, Moffat
-from coaddc.model.skymap import SkymapOptions
+from coaddc.model.skymap_options import SkymapOptions
 from coaddc.model.survey import Survey
 
 
@@ -86,12 +85,6 @@ class PsfModelSection(Section):
             raise ConfigError(f"psf_model.quantile={self.quantile}: must lie between 0 and 1")
         if self.cell < 16:
             raise ConfigError(f"psf_model.cell={self.cell}: must be 16 pixels at least")
-
-    def target(self, fwhm: float) -> Moffat | GaussianMixture:
-        """Return the target PSF with this FWHM, in whatever unit it is given."""
-        if self.profile is Profile.moffat:
-            return Moffat(fwhm=fwhm, beta=self.beta)
-        return GaussianMixture.of_fwhm(fwhm, wing_ratio=self.wing_ratio, wing_amplitude=self.wing_amplitude)
 
 
 class Statistic(Enum):
