@@ -76,7 +76,7 @@ class PsfModelSection(Section):
     beta: float = option(3.5, "moffat: power of the wings")
     wider_input: WiderInput = option(WiderInput.leave_out, "refuse, or leave_out the exposure by name")
     cell: int = option(256, "distance, pixels, of the positions where matching kernels are solved")
-    regularisation: float = option(1e-3, "of the solution, as a part of the largest power of the input PSF")
+    regularisation: float = option(1e-6, "of the solution, as a part of the largest power of the input PSF")
 
     def __post_init__(self) -> None:
         if self.fwhm is not None and self.fwhm <= 0:

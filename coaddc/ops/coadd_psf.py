@@ -1,0 +1,87 @@
+"""The PSF of a coadd, from the PSFs of its inputs with their weights, warped and matched like the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import fftconvolve
+
+from coaddc.model.geom import Box
+from coaddc.model.images import CellPsfs
+from coaddc.model.psf import Floats, fwhm
+from coaddc.ops.match import Matching, WarpedPsf
+
+
+@dataclass(frozen=True)
+class PsfInput:
+    """One exposure of a coadd: its PSF on the tract, its weight, and how it was matched."""
+
+    psf: WarpedPsf
+    weight: float
+    matching: Matching | None = None
+
+    def stamp(self, *, y: float, x: float, half: int) -> Floats:
+        """Return the image of a point source on its warp, (2 half + 1) square, sum 1."""
+        if self.matching is None:
+            return self.psf.stamp(y=y, x=x, half=half)
+        own = self.psf.stamp(y=y, x=x, half=max(half, self.matching.reach))
+        image = fftconvolve(own, self.matching.kernel(_middle(own, self.matching.reach)), mode="same")
+        return _middle(image, half)
+
+
+def _middle(image: Floats, half: int) -> Floats:
+    """Return the middle (2 half + 1) square of a stamp, scaled to sum 1."""
+    centre = image.shape[0] // 2
+    cut = image[centre - half : centre + half + 1, centre - half : centre + half + 1]
+    result: Floats = cut / cut.sum()
+    return result
+
+
+def coadd_psf(inputs: Sequence[PsfInput], box: Box, *, cell: int, half: int, scale: float) -> CellPsfs:
+    """Return the PSF of a coadd at the centres of its cells.
+
+    The mean, by weight, of the inputs that reach a cell's centre; where none does, of those that reach
+    one of its corners. What single pixels rejected is not followed: the mask plane INEXACT_PSF says where.
+
+    Parameters
+    ----------
+    inputs
+        The exposures.
+    box
+        The pixels of the coadd.
+    cell
+        Side of a cell, pixels.
+    half
+        Stamps are (2 half + 1) square.
+    scale
+        Pixel scale of the tract, arcsec.
+    """
+    rows, columns = (-(-n // cell) for n in box.shape)
+    stamps = np.full((rows, columns, 2 * half + 1, 2 * half + 1), np.nan, np.float32)
+    widths = np.full((rows, columns), np.nan)
+    for i in range(rows):
+        for j in range(columns):
+            y0, x0 = box.y0 + i * cell, box.x0 + j * cell
+            part = Box(y0=y0, y1=y0 + cell, x0=x0, x1=x0 + cell).clip(box)
+            mean = _mean_stamp(inputs, part, half)
+            if mean is not None:
+                stamps[i, j] = mean
+                widths[i, j] = fwhm(mean) * scale
+    return CellPsfs(cell, stamps, widths)
+
+
+def _mean_stamp(inputs: Sequence[PsfInput], cell: Box, half: int) -> Floats | None:
+    """Return the mean PSF at a cell's centre, None where no input reaches the cell."""
+    y, x = cell.centre
+    corners = [(v, u) for v in (cell.y0, cell.y1 - 1) for u in (cell.x0, cell.x1 - 1)]
+    reach = [i for i in inputs if i.psf.locate(y=y, x=x)[2]]
+    if not reach:
+        reach = [i for i in inputs if any(i.psf.locate(y=v, x=u)[2] for v, u in corners)]
+    if not reach:
+        return None
+    weights = np.array([i.weight for i in reach])
+    images = np.array([i.stamp(y=y, x=x, half=half) for i in reach])
+    mean: Floats = np.tensordot(weights / weights.sum(), images, axes=1)
+    return mean

@@ -1,0 +1,322 @@
+"""PSF matching: convolve a warp so that its point sources look like the target PSF, wherever they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from coaddc.kernels.stack import grow_bits
+from coaddc.model.geom import Box
+from coaddc.model.images import Warp
+from coaddc.model.mask import bit
+from coaddc.model.psf import Floats, Psf, stamp
+from coaddc.model.wcs import Wcs
+
+#: Kernels are written as a mean and principal components, as many as leave less than this part of their norm.
+TOLERANCE = 1e-3
+#: Part of a kernel's absolute sum that may reach beyond the edge of the data.
+EDGE_LOSS = 5e-3
+
+
+@dataclass(frozen=True)
+class WarpedPsf:
+    """The PSF of one exposure as it looks on the pixels of a tract.
+
+    Attributes
+    ----------
+    psf, wcs, shape
+        PSF model, WCS and size (ny, nx) of the exposure.
+    tract
+        WCS of the tract.
+    """
+
+    psf: Psf
+    wcs: Wcs
+    shape: tuple[int, int]
+    tract: Wcs
+
+    def locate(self, *, y: float, x: float) -> tuple[float, float, bool]:
+        """Return the exposure's (y, x) at a tract pixel, moved into the image, and if it was inside."""
+        ra, dec = self.tract.to_sky(x=x, y=y)
+        u, v = self.wcs.to_pixel(ra=ra, dec=dec)
+        inside = Box.of_shape(self.shape).contains(y=float(v), x=float(u))
+        ny, nx = self.shape
+        return float(np.clip(v, 0, ny - 1)), float(np.clip(u, 0, nx - 1)), inside
+
+    def stamp(self, *, y: float, x: float, half: int) -> Floats:
+        """Return the image of a point source at a tract pixel, (2 half + 1) square, sum 1.
+
+        Outside the exposure it is that of the nearest place inside. The map of the pixels is taken as linear
+        over the stamp.
+        """
+        v, u, inside = self.locate(y=y, x=x)
+        if not inside:
+            ra, dec = self.wcs.to_sky(x=u, y=v)
+            x_near, y_near = self.tract.to_pixel(ra=ra, dec=dec)
+            x, y = float(x_near), float(y_near)
+        jacobian: Floats = np.linalg.inv(self.wcs.jacobian(x=u, y=v)) @ self.tract.jacobian(x=x, y=y)
+        return stamp(self.psf, x=u, y=v, half=half, jacobian=jacobian)
+
+
+def matching_kernel(source: Floats, target: Floats, *, half: int, regularisation: float) -> Floats:
+    """Return the kernel that turns one PSF into another.
+
+    The regularised quotient of their Fourier transforms, T P* / (|P|**2 + r max |P|**2), cut to its size and
+    scaled to sum 1.
+
+    Parameters
+    ----------
+    source, target : (n, n)
+        Centred stamps, n odd.
+    half
+        The kernel is (2 half + 1) square.
+    regularisation
+        r.
+    """
+    n = fft.next_fast_len(source.shape[0] + 2 * half + 1, real=True)
+    p, t = (fft.rfft2(_centred(image, n)) for image in (source, target))
+    power = np.abs(p) ** 2
+    kernel = fft.irfft2(t * np.conj(p) / (power + regularisation * power.max()), (n, n))
+    cut = np.roll(kernel, (half, half), (0, 1))[: 2 * half + 1, : 2 * half + 1]
+    result: Floats = cut / cut.sum()
+    return result
+
+
+def _centred(image: Floats, n: int) -> Floats:
+    """Put a centred stamp into an (n, n) array with its middle on the first pixel."""
+    half = image.shape[0] // 2
+    out = np.zeros((n, n))
+    out[: image.shape[0], : image.shape[1]] = image
+    return np.roll(out, (-half, -half), (0, 1))
+
+
+def autocorrelation(kernel: Floats) -> Floats:
+    """Return the autocorrelation of an (n, n) kernel, (2 n - 1) square."""
+    n = 2 * kernel.shape[0] - 1
+    size = fft.next_fast_len(n, real=True)
+    power = np.abs(fft.rfft2(kernel, (size, size))) ** 2
+    both = fft.irfft2(power, (size, size))
+    result: Floats = np.roll(both, (n // 2, n // 2), (0, 1))[:n, :n]
+    return result
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What warps are matched to, and how.
+
+    Attributes
+    ----------
+    target
+        PSF wanted, in pixels of the tract.
+    half
+        Kernels are (2 half + 1) square.
+    cell
+        They are solved at multiples of this many tract pixels, whatever the box.
+    regularisation
+        See `matching_kernel`.
+    """
+
+    target: Psf
+    half: int
+    cell: int
+    regularisation: float
+
+    @property
+    def reach(self) -> int:
+        """Half-width of the stamps that kernels are solved from."""
+        return self.half + int(np.ceil(self.target.radius / 2.0))
+
+    def kernel(self, source: Floats) -> Floats:
+        """Return the kernel for a PSF stamp of half-width `reach`."""
+        wanted = stamp(self.target, x=0.0, y=0.0, half=self.reach)
+        return matching_kernel(source, wanted, half=self.half, regularisation=self.regularisation)
+
+
+@dataclass(frozen=True)
+class KernelField:
+    """Matching kernels on a grid of positions, in between by bilinear interpolation.
+
+    Attributes
+    ----------
+    ys, xs
+        Tract pixels of the rows (r) and columns (c) of the grid.
+    mean : (n, n)
+        Mean kernel, sum 1.
+    components : (m, n, n)
+        Principal components of their differences from it, sum 0 each.
+    amplitudes : (r, c, m)
+        Of the components.
+    gain : (r, c)
+        Variance of a pixel of the matched warp over that of the warp.
+    """
+
+    ys: NDArray[np.float64]
+    xs: NDArray[np.float64]
+    mean: Floats
+    components: Floats
+    amplitudes: Floats
+    gain: Floats
+
+    def on(self, values: Floats, box: Box) -> Floats:
+        """Return values on the grid, (r, c), interpolated to the pixels of a box."""
+        rows, columns = _hat(self.ys, box.y0, box.y1), _hat(self.xs, box.x0, box.x1)
+        result: Floats = rows @ values @ columns.T
+        return result
+
+    @property
+    def edge(self) -> int:
+        """Distance from missing data, pixels, where what the kernel misses is negligible."""
+        return _reach(self.mean, EDGE_LOSS)
+
+    @property
+    def core(self) -> int:
+        """Distance over which half of the kernel spreads a bad pixel."""
+        return _reach(self.mean, 0.5)
+
+
+def _hat(nodes: NDArray[np.float64], start: int, stop: int) -> Floats:
+    """Return the weights (stop - start, nodes) of linear interpolation, constant beyond the nodes."""
+    if nodes.size == 1:
+        return np.ones((stop - start, 1))
+    place = np.clip(np.interp(np.arange(start, stop), nodes, np.arange(nodes.size)), 0, nodes.size - 1)
+    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(nodes.size)))
+
+
+def _reach(kernel: Floats, loss: float) -> int:
+    """Return the smallest half-width of a square that holds all of the absolute sum but this part."""
+    half = kernel.shape[0] // 2
+    dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
+    ring = np.maximum(np.abs(dy), np.abs(dx))
+    sums = np.bincount(ring.ravel(), np.abs(kernel).ravel())
+    return int(np.searchsorted(np.cumsum(sums) / sums.sum(), 1.0 - loss))
+
+
+def kernel_field(source: WarpedPsf, matching: Matching, box: Box, correlation: Floats) -> KernelField:
+    """Solve the matching kernels of one exposure over a box.
+
+    Parameters
+    ----------
+    source
+        PSF of the exposure on the tract.
+    matching
+        What to match to, and how.
+    box
+        Where.
+    correlation : (k, k)
+        Correlation of the noise of the warp (k odd).
+    """
+    ys, xs = _nodes(box.y0, box.y1, matching.cell), _nodes(box.x0, box.x1, matching.cell)
+    half = matching.reach
+    kernels = np.array([matching.kernel(source.stamp(y=y, x=x, half=half)) for y in ys for x in xs])
+    mean = kernels.mean(axis=0)
+    components, amplitudes = _principal(kernels - mean, float(np.linalg.norm(mean)))
+    gain = np.array([noise_gain(kernel, correlation) for kernel in kernels])
+    grid = (ys.size, xs.size)
+    return KernelField(ys, xs, mean, components, amplitudes.reshape(*grid, -1), gain.reshape(grid))
+
+
+def _nodes(start: int, stop: int, cell: int) -> NDArray[np.float64]:
+    """Return the multiples of a cell that enclose a range of pixels."""
+    return np.arange(start // cell, -(-(stop - 1) // cell) + 1, dtype=np.float64) * cell
+
+
+def _principal(differences: Floats, norm: float) -> tuple[Floats, Floats]:
+    """Return components (m, n, n) and amplitudes (k, m) that reach the tolerance in each of k kernels."""
+    k, n, _ = differences.shape
+    u, s, v = np.linalg.svd(differences.reshape(k, -1), full_matrices=False)
+    left = [float(np.linalg.norm(u[:, m:] * s[m:], axis=1).max(initial=0.0)) for m in range(s.size + 1)]
+    m = next(i for i, error in enumerate(left) if error <= TOLERANCE * norm or i == s.size)
+    return v[:m].reshape(m, n, n), u[:, :m] * s[:m]
+
+
+def noise_gain(kernel: Floats, correlation: Floats) -> float:
+    """Return the variance of a pixel after convolution over that before, for noise of this correlation."""
+    own = autocorrelation(kernel)
+    half = min(own.shape[0], correlation.shape[0]) // 2
+
+    def middle(image: Floats) -> Floats:
+        centre = image.shape[0] // 2
+        return image[centre - half : centre + half + 1, centre - half : centre + half + 1]
+
+    return float((middle(own) * middle(correlation)).sum())
+
+
+def match(warp: Warp, kernels: KernelField, box: Box) -> Warp:
+    """Convolve a warp with the kernels of its place.
+
+    Parameters
+    ----------
+    warp
+        On a box larger than the result by the half-width of the kernels, where the exposure reaches.
+    kernels
+        From `kernel_field`.
+    box
+        The result's.
+
+    Returns
+    -------
+    Warp
+        Weight 0 within `KernelField.edge` pixels of missing data; each bit of the mask grown by
+        `KernelField.core` pixels.
+    """
+    half = kernels.mean.shape[0] // 2
+    wide = box.grow(half)
+    image, variance, weight, mask = (_spread(plane, warp.box, wide) for plane in _planes(warp))
+    at = box.within(wide)
+    size = [fft.next_fast_len(n, real=True) for n in wide.shape]
+    matched = _convolve(image, kernels, box, wide, size)
+    square = kernels.mean**2
+    spread = _apply(fft.rfft2(variance.astype(np.float32), size), square / square.sum(), wide.shape, size)
+    noise = np.maximum(spread[at], 0.0) * kernels.on(kernels.gain, box)
+    bits = np.empty_like(mask)
+    grow_bits(mask, kernels.core, bits)
+    missing = np.empty_like(mask)
+    grow_bits((weight <= 0).astype(np.int32), kernels.edge, missing)
+    gone = missing[at] > 0
+    return Warp(
+        box,
+        np.where(gone, 0, matched).astype(np.float32),
+        np.where(gone, 0, noise).astype(np.float32),
+        np.where(gone, bit("NO_DATA"), bits[at] & ~bit("NO_DATA")).astype(np.int32),
+        np.where(gone, 0, weight[at]).astype(np.float32),
+    )
+
+
+def _planes(warp: Warp) -> tuple[NDArray[Any], ...]:
+    variance = np.where(warp.weight > 0, warp.variance, 0)
+    return np.where(warp.weight > 0, warp.image, 0), variance, warp.weight, warp.mask
+
+
+def _spread(plane: NDArray[Any], box: Box, wide: Box) -> NDArray[Any]:
+    """Put a plane into a larger box, 0 around it."""
+    out = np.zeros(wide.shape, plane.dtype)
+    part = box.clip(wide)
+    out[part.within(wide)] = plane[part.within(box)]
+    return out
+
+
+def _convolve(image: NDArray[Any], kernels: KernelField, box: Box, wide: Box, size: list[int]) -> Floats:
+    """Convolve with the mean kernel and each component, and add them with their local amplitudes."""
+    transform = fft.rfft2(image.astype(np.float32), size)
+    at = box.within(wide)
+    result = _apply(transform, kernels.mean, wide.shape, size)[at].astype(np.float64)
+    for m, component in enumerate(kernels.components):
+        amplitude = kernels.on(kernels.amplitudes[:, :, m], box)
+        result += amplitude * _apply(transform, component, wide.shape, size)[at]
+    return result
+
+
+def _apply(
+    transform: NDArray[Any], kernel: Floats, shape: tuple[int, int], size: list[int]
+) -> NDArray[np.float32]:
+    """Return the convolution of a transformed image with a centred kernel, cut to the image's shape."""
+    half = kernel.shape[0] // 2
+    padded = np.zeros(size, np.float32)
+    padded[: kernel.shape[0], : kernel.shape[1]] = kernel
+    padded = np.roll(padded, (-half, -half), (0, 1))
+    result: NDArray[np.float32] = fft.irfft2(transform * fft.rfft2(padded), size)[: shape[0], : shape[1]]
+    return result

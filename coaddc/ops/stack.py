@@ -1,0 +1,237 @@
+"""Combine warps into the pixels of a coadd; each warp is taken as it comes, and kept only if it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm as normal
+
+from coaddc.kernels import stack as kernels
+from coaddc.model.assembly import StackSection, Statistic, Weighting
+from coaddc.model.geom import Box
+from coaddc.model.images import Stacked, Warp
+from coaddc.model.mask import bit, bits
+
+#: Rows of the cube that a median or a clipped mean looks at together: small, so that it stays in the cache.
+CHUNK = 16
+
+
+class Stack(Protocol):
+    """A coadd in the making over one box."""
+
+    def add(self, warp: Warp) -> None:
+        """Take one visit's warp; all come in the order of the plan."""
+
+    def finish(self) -> Stacked:
+        """Return the combination of all that came."""
+
+
+@dataclass
+class _Sums:
+    """The planes that every statistic fills, over one box."""
+
+    box: Box
+    options: StackSection
+    reject: int = field(init=False)
+    planes: NDArray[np.int32] = field(init=False)
+    thresholds: NDArray[np.float64] = field(init=False)
+    norm: NDArray[np.float64] = field(init=False)
+    mask: NDArray[np.int32] = field(init=False)
+    count: NDArray[np.int16] = field(init=False)
+    lost: NDArray[np.float32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reject = bits(self.options.reject)
+        self.planes = np.array([bit(name) for name in self.options.propagate], np.int32)
+        self.thresholds = np.array(list(self.options.propagate.values()), np.float64)
+        self.norm = np.zeros(self.box.shape)
+        self.mask = np.zeros(self.box.shape, np.int32)
+        self.count = np.zeros(self.box.shape, np.int16)
+        self.lost = np.zeros((self.planes.size + 1, *self.box.shape), np.float32)
+
+    def stacked(self, image: NDArray[np.float32], variance: NDArray[np.float32]) -> Stacked:
+        """Settle the mask and return the whole."""
+        names = ("EDGE", "SENSOR_EDGE", "CLIPPED", "REJECTED", "INEXACT_PSF", "NO_DATA")
+        codes = np.array([bit(name) for name in names], np.int32)
+        kernels.settle_bits(self.mask, self.count, self.norm, self.lost, self.planes, self.thresholds, codes)
+        return Stacked(self.box, image, variance, self.mask, self.count)
+
+
+class MeanStack:
+    """Weighted mean: sums in double precision, one warp in memory at a time."""
+
+    def __init__(self, options: StackSection, box: Box) -> None:
+        self._sums = _Sums(box, options)
+        self._uniform = options.weighting is Weighting.uniform
+        self._total = np.zeros(box.shape)
+        self._noise = np.zeros(box.shape)
+
+    def add(self, warp: Warp) -> None:
+        """Add a warp to the sums."""
+        sums = self._sums
+        warp = crop(warp, sums.box)
+        kernels.accumulate(
+            warp.image,
+            warp.variance,
+            warp.mask,
+            warp.weight,
+            sums.reject,
+            self._uniform,
+            sums.planes,
+            warp.box.y0 - sums.box.y0,
+            warp.box.x0 - sums.box.x0,
+            self._total,
+            sums.norm,
+            self._noise,
+            sums.mask,
+            sums.count,
+            sums.lost,
+        )
+
+    def finish(self) -> Stacked:
+        """Divide."""
+        sums = self._sums
+        image, variance = np.empty((2, *sums.box.shape), np.float32)
+        kernels.finish_mean(self._total, sums.norm, self._noise, sums.count, image, variance)
+        return sums.stacked(image, variance)
+
+
+class RankStack:
+    """A statistic that must see all warps together: the median, or the mean clipped about it."""
+
+    def __init__(self, options: StackSection, box: Box) -> None:
+        self._sums = _Sums(box, options)
+        self._warps: list[Warp] = []
+
+    def add(self, warp: Warp) -> None:
+        """Keep the warp (not a copy)."""
+        self._warps.append(crop(warp, self._sums.box))
+
+    def finish(self) -> Stacked:
+        """Go through the box a few rows at a time."""
+        sums = self._sums
+        image, variance = np.empty((2, *sums.box.shape), np.float32)
+        for y in range(sums.box.y0, sums.box.y1, CHUNK):
+            rows = Box(y0=y, y1=min(y + CHUNK, sums.box.y1), x0=sums.box.x0, x1=sums.box.x1)
+            at = slice(rows.y0 - sums.box.y0, rows.y1 - sums.box.y0)
+            outputs = (
+                image[at],
+                variance[at],
+                sums.mask[at],
+                sums.count[at],
+                sums.norm[at],
+                sums.lost[:, at],
+            )
+            self._combine(_cube(self._warps, rows), outputs)
+        return sums.stacked(image, variance)
+
+    def _combine(self, cube: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        sums, options = self._sums, self._sums.options
+        lost = np.zeros(outputs[-1].shape, np.float32)  # a contiguous piece, as the kernels want it
+        if options.statistic is Statistic.median:
+            factors = np.array([0.0, *(median_factor(n) for n in range(1, len(self._warps) + 1))])
+            kernels.median(*cube, sums.reject, sums.planes, factors, *outputs[:-1], lost)
+        else:
+            kernels.clipped_mean(
+                *cube,
+                sums.reject,
+                options.weighting is Weighting.uniform,
+                sums.planes,
+                options.nsigma,
+                options.flux_tolerance,
+                bit("CLIPPED"),
+                *outputs[:-1],
+                lost,
+            )
+        outputs[-1][:] = lost
+
+
+STACKS: dict[Statistic, Callable[[StackSection, Box], Stack]] = {
+    Statistic.mean: MeanStack,
+    Statistic.clipped: RankStack,
+    Statistic.median: RankStack,
+}
+
+
+def crop(warp: Warp, box: Box) -> Warp:
+    """Return the part of a warp inside a box; its arrays are views where they can be contiguous."""
+    inside = warp.box.clip(box)
+    if inside == warp.box:
+        return warp
+    at = inside.within(warp.box)
+    return Warp(
+        inside,
+        np.ascontiguousarray(warp.image[at]),
+        np.ascontiguousarray(warp.variance[at]),
+        np.ascontiguousarray(warp.mask[at]),
+        np.ascontiguousarray(warp.weight[at]),
+    )
+
+
+def merge_visit(warps: Sequence[Warp], reject: int) -> Warp:
+    """Return the warp of one visit from the warps of its exposures, combined by weight where they overlap."""
+    box = Box(
+        y0=min(w.box.y0 for w in warps),
+        y1=max(w.box.y1 for w in warps),
+        x0=min(w.box.x0 for w in warps),
+        x1=max(w.box.x1 for w in warps),
+    )
+    image, variance, weight = np.zeros((3, *box.shape), np.float32)
+    mask = np.full(box.shape, bit("NO_DATA"), np.int32)
+    for warp in warps:
+        kernels.merge(
+            warp.image,
+            warp.variance,
+            warp.mask,
+            warp.weight,
+            reject,
+            warp.box.y0 - box.y0,
+            warp.box.x0 - box.x0,
+            image,
+            variance,
+            mask,
+            weight,
+        )
+    return Warp(box, image, variance, mask, weight)
+
+
+def _cube(warps: Sequence[Warp], rows: Box) -> tuple[Any, ...]:
+    """Return image, variance, mask and weight of all warps on some rows, each (n, ny, nx)."""
+    shape = (len(warps), *rows.shape)
+    image, variance, weight = np.zeros((3, *shape), np.float32)
+    mask = np.zeros(shape, np.int32)
+    for i, warp in enumerate(warps):
+        part = warp.box.clip(rows)
+        if part.area:
+            at, source = (i, *part.within(rows)), part.within(warp.box)
+            image[at], variance[at] = warp.image[source], warp.variance[source]
+            mask[at], weight[at] = warp.mask[source], warp.weight[source]
+    return image, variance, mask, weight
+
+
+@cache
+def median_factor(n: int) -> float:
+    """Return the variance of the median of n normal deviates over that of their mean.
+
+    From the density of the median (David & Nagaraja 2003, Order Statistics, section 2), by quadrature; pi / 2
+    in the limit.
+    """
+    if n <= 2:
+        return 1.0
+    half = (n - 1) // 2
+    z = np.linspace(-8.0, 8.0, 801)
+    if n % 2:
+        log = half * (normal.logcdf(z) + normal.logsf(z)) + normal.logpdf(z)
+        density = np.exp(log - log.max())
+    else:  # the middle pair lies u below and u above the median
+        u = np.linspace(0.0, 8.0, 401)[:, None]
+        log = (
+            half * (normal.logcdf(z - u) + normal.logsf(z + u)) + normal.logpdf(z - u) + normal.logpdf(z + u)
+        )
+        density = np.exp(log - log.max()).sum(axis=0)
+    return float(n * (density * z**2).sum() / density.sum())
