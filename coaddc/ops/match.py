@@ -47,19 +47,28 @@ class WarpedPsf:
         ny, nx = self.shape
         return float(np.clip(v, 0, ny - 1)), float(np.clip(u, 0, nx - 1)), inside
 
+    def jacobian(self, *, y: float, x: float) -> Floats:
+        """Return d(x, y of the exposure)/d(x, y of the tract), (2, 2), at or near a tract pixel."""
+        v, u, y, x = self._nearest(y, x)
+        return np.linalg.inv(self.wcs.jacobian(x=u, y=v)) @ self.tract.jacobian(x=x, y=y)
+
     def stamp(self, *, y: float, x: float, half: int) -> Floats:
         """Return the image of a point source at a tract pixel, (2 half + 1) square, sum 1.
 
         Outside the exposure it is that of the nearest place inside. The map of the pixels is taken as linear
         over the stamp.
         """
+        v, u, y, x = self._nearest(y, x)
+        return stamp(self.psf, x=u, y=v, half=half, jacobian=self.jacobian(y=y, x=x))
+
+    def _nearest(self, y: float, x: float) -> tuple[float, float, float, float]:
+        """Return the nearest place inside the exposure: its (y, x) there, and its (y, x) in the tract."""
         v, u, inside = self.locate(y=y, x=x)
         if not inside:
             ra, dec = self.wcs.to_sky(x=u, y=v)
             x_near, y_near = self.tract.to_pixel(ra=ra, dec=dec)
-            x, y = float(x_near), float(y_near)
-        jacobian: Floats = np.linalg.inv(self.wcs.jacobian(x=u, y=v)) @ self.tract.jacobian(x=x, y=y)
-        return stamp(self.psf, x=u, y=v, half=half, jacobian=jacobian)
+            y, x = float(y_near), float(x_near)
+        return v, u, y, x
 
 
 def matching_kernel(source: Floats, target: Floats, *, half: int, regularisation: float) -> Floats:

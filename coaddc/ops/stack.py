@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
@@ -20,6 +20,9 @@ from coaddc.model.mask import bit, bits
 #: Rows of the cube that a median or a clipped mean looks at together: small, so that it stays in the cache.
 CHUNK = 16
 
+#: Maps a function over items: the builtin, or that of a pool of threads.
+Run = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
+
 
 class Stack(Protocol):
     """A coadd in the making over one box."""
@@ -27,8 +30,8 @@ class Stack(Protocol):
     def add(self, warp: Warp) -> None:
         """Take one visit's warp; all come in the order of the plan."""
 
-    def finish(self) -> Stacked:
-        """Return the combination of all that came."""
+    def finish(self, run: Run = map) -> Stacked:
+        """Return the combination of all that came; ``run`` maps a function over rows, in threads perhaps."""
 
 
 @dataclass
@@ -93,7 +96,7 @@ class MeanStack:
             sums.lost,
         )
 
-    def finish(self) -> Stacked:
+    def finish(self, run: Run = map) -> Stacked:
         """Divide."""
         sums = self._sums
         image, variance = np.empty((2, *sums.box.shape), np.float32)
@@ -112,22 +115,19 @@ class RankStack:
         """Keep the warp (not a copy)."""
         self._warps.append(crop(warp, self._sums.box))
 
-    def finish(self) -> Stacked:
+    def finish(self, run: Run = map) -> Stacked:
         """Go through the box a few rows at a time."""
         sums = self._sums
         image, variance = np.empty((2, *sums.box.shape), np.float32)
-        for y in range(sums.box.y0, sums.box.y1, CHUNK):
+
+        def rank(y: int) -> None:
             rows = Box(y0=y, y1=min(y + CHUNK, sums.box.y1), x0=sums.box.x0, x1=sums.box.x1)
             at = slice(rows.y0 - sums.box.y0, rows.y1 - sums.box.y0)
-            outputs = (
-                image[at],
-                variance[at],
-                sums.mask[at],
-                sums.count[at],
-                sums.norm[at],
-                sums.lost[:, at],
-            )
-            self._combine(_cube(self._warps, rows), outputs)
+            planes = (image, variance, sums.mask, sums.count, sums.norm)
+            self._combine(_cube(self._warps, rows), (*(plane[at] for plane in planes), sums.lost[:, at]))
+
+        for _ in run(rank, range(sums.box.y0, sums.box.y1, CHUNK)):
+            pass
         return sums.stacked(image, variance)
 
     def _combine(self, cube: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:

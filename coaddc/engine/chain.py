@@ -1,0 +1,135 @@
+"""The tasks of one visit: from its exposures to the warps that stacks take."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+from coaddc.engine.frame import Frame
+from coaddc.model.assembly import Interpolant
+from coaddc.model.errors import CoaddcError
+from coaddc.model.exposures import ExposureRow
+from coaddc.model.geom import Box
+from coaddc.model.images import Exposure, Warp
+from coaddc.model.mask import bits
+from coaddc.model.survey import Survey
+from coaddc.ops.match import match
+from coaddc.ops.stack import merge_visit
+from coaddc.ops.warp import warp
+from coaddc.plan.task import Task
+
+log = logging.getLogger(__name__)
+
+Open = Callable[[Survey, ExposureRow], Exposure]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task has no result: what it was working on, and what went wrong there."""
+
+    reason: str
+
+
+#: A task's result on a tile; None where the exposure does not reach it.
+Value = Warp | Frame | Failure | None
+
+
+class Chains:
+    """Runs the tasks of visits, tile by tile, in any thread.
+
+    Parameters
+    ----------
+    open_exposure
+        Opens an exposure of the table.
+    box
+        The pixels of the patch.
+    halo
+        How far warps reach beyond a tile.
+    """
+
+    def __init__(self, open_exposure: Open, box: Box, halo: int) -> None:
+        self._open = open_exposure
+        self._box = box
+        self._halo = halo
+        self._frames: dict[str, Frame | Failure] = {}
+        self._lock = Lock()
+
+    def run(self, tasks: Sequence[Task], box: Box) -> dict[str, Value]:
+        """Run one visit's tasks, inputs first, on a tile; return all their results by digest."""
+        values: dict[str, Value] = {}
+        for task in tasks:
+            inputs = [values[i.digest] for i in task.inputs]
+            failed = next((value for value in inputs if isinstance(value, Failure)), None)
+            values[task.digest] = failed or self._attempt(task, inputs, box)
+        return values
+
+    def frame(self, exposure: Task, warp_task: Task) -> Frame | Failure:
+        """Return an exposure on the grid of the tract, opened once for the patch."""
+        with self._lock:
+            known = self._frames.get(warp_task.digest)
+        if known is None:
+            known = self._attempt_frame(exposure, warp_task)
+            with self._lock:
+                known = self._frames.setdefault(warp_task.digest, known)
+        return known
+
+    def _attempt(self, task: Task, inputs: list[Value], box: Box) -> Value:
+        try:
+            return self._evaluate(task, inputs, box)
+        except (CoaddcError, OSError, ValueError, ArithmeticError) as error:
+            log.warning("%s: %s", task.op, error, exc_info=not isinstance(error, CoaddcError))
+            return Failure(f"{_subject(task)}: {error}")
+
+    def _attempt_frame(self, exposure: Task, warp_task: Task) -> Frame | Failure:
+        survey, row = exposure.subject
+        try:
+            interpolant = Interpolant(warp_task.params["interpolant"])
+            opened = self._open(survey, row)
+            return Frame(opened, warp_task.subject, self._box.grow(self._halo), interpolant)
+        except (CoaddcError, OSError, ValueError) as error:
+            log.warning("%s: %s", row.name, error, exc_info=not isinstance(error, CoaddcError))
+            return Failure(f"{row.name}: {error}")
+
+    def _evaluate(self, task: Task, inputs: list[Value], box: Box) -> Value:
+        warps = [value for value in inputs if isinstance(value, Warp)]
+        match task.op:
+            case "exposure":
+                return None  # it is opened with the grid that a warp asks for
+            case "warp":
+                frame = self.frame(task.inputs[0], task)
+                return frame if isinstance(frame, Failure) else self._warp(task, frame, box)
+            case "match" if warps:
+                frame = self.frame(task.inputs[1], task.inputs[0])
+                return frame if isinstance(frame, Failure) else match(warps[0], frame.kernels(task), box)
+            case "visit" if warps:
+                return merge_visit(warps, bits(task.params["reject"]))
+        return None
+
+    def _warp(self, task: Task, frame: Frame, box: Box) -> Warp | None:
+        return warp(
+            frame.exposure,
+            frame.pixel_map,
+            box.grow(self._halo),
+            interpolant=frame.interpolant,
+            weight=task.params["weight"],
+        )
+
+
+def _subject(task: Task) -> str:
+    """Name the exposure that a task works on."""
+    while task.inputs:
+        task = task.inputs[0]
+    row: ExposureRow = task.subject[1]
+    return row.name
+
+
+def by_visit(tasks: Sequence[Task], visits: Mapping[str, int | None]) -> list[list[Task]]:
+    """Part ordered tasks into one chain a visit; what gathers visits is left out."""
+    chains: dict[int, list[Task]] = {}
+    for task in tasks:
+        visit = visits[task.digest]
+        if visit is not None:
+            chains.setdefault(visit, []).append(task)
+    return list(chains.values())

@@ -1,0 +1,94 @@
+"""What a run tells as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import fftconvolve
+
+from coaddc.model.images import Coadd
+from coaddc.plan.plan import Target, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStarted:
+    """Work on a patch and band begins; it will take so many steps."""
+
+    unit: Unit
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One visit has gone through one tile."""
+
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A product stands in the store."""
+
+    target: Target
+    path: Path
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A product could not be made."""
+
+    target: Target
+    error: str
+
+
+Event = UnitStarted | StepDone | Made | Failed
+Report = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the summary says of a coadd.
+
+    Attributes
+    ----------
+    inputs
+        Number of exposures.
+    pixels
+        Number of pixels with data.
+    fwhm
+        Median over its cells, arcsec.
+    depth
+        AB magnitude of a point source at 5 sigma in the median pixel, the noise's correlation counted.
+    """
+
+    inputs: int
+    pixels: int
+    fwhm: float
+    depth: float
+
+    @classmethod
+    def of(cls, coadd: Coadd) -> Figures:
+        """Measure a coadd."""
+        good = np.isfinite(coadd.stacked.image)
+        fwhm = float(np.nanmedian(coadd.psf.fwhm)) if np.isfinite(coadd.psf.fwhm).any() else np.nan
+        return cls(len(coadd.inputs), int(good.sum()), fwhm, _depth(coadd, good))
+
+
+def _depth(coadd: Coadd, good: NDArray[np.bool_]) -> float:
+    stamps = coadd.psf.stamps[np.isfinite(coadd.psf.fwhm)]
+    if not good.any() or not len(stamps):
+        return float("nan")
+    psf = stamps[len(stamps) // 2].astype(np.float64)
+    noise = float(np.median(coadd.stacked.variance[good])) * _correlated(psf, coadd.correlation)
+    return float(31.4 - 2.5 * np.log10(5.0 * np.sqrt(noise)))
+
+
+def _correlated(psf: NDArray[np.float64], correlation: NDArray[np.float64]) -> float:
+    """Return the variance of the flux that a PSF-weighted sum measures, over that of a pixel."""
+    square = float((psf**2).sum())
+    return float((psf * fftconvolve(psf, correlation, mode="same")).sum()) / square**2

@@ -1,0 +1,65 @@
+"""Run a plan: one unit after the other, each in threads; a product is published as soon as it stands."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from coaddc.engine.chain import Failure, Open
+from coaddc.engine.events import Failed, Figures, Made, Report, StepDone, UnitStarted
+from coaddc.engine.unit import UnitRun
+from coaddc.model.errors import CoaddcError
+from coaddc.model.images import Coadd
+from coaddc.model.product import Product
+from coaddc.model.run_options import EngineOptions
+from coaddc.plan.plan import Plan, Target
+
+log = logging.getLogger(__name__)
+
+Publish = Callable[[Product, Coadd], Path]
+
+
+def run_plan(
+    plan: Plan, engine: EngineOptions, open_exposure: Open, publish: Publish, report: Report
+) -> None:
+    """Make all products of a plan.
+
+    What fails takes only what depends on it along; everything is reported.
+
+    Parameters
+    ----------
+    plan
+        Compiled.
+    engine
+        Threads and memory.
+    open_exposure
+        Opens an exposure of the table.
+    publish
+        Puts a finished coadd into the store.
+    report
+        Takes events as they come.
+    """
+    workers = engine.workers or os.cpu_count() or 1
+    with ThreadPoolExecutor(workers, thread_name_prefix="coaddc") as pool:
+        for unit in plan.units:
+            run = UnitRun(unit, open_exposure, pool, workers)
+            report(UnitStarted(unit, run.steps))
+            for target, made in run.run(lambda unit=unit: report(StepDone(unit))):  # type: ignore[misc]
+                report(_finish(target, made, publish))
+
+
+def _finish(target: Target, made: Coadd | Failure, publish: Publish) -> Made | Failed:
+    """Publish a coadd, or say why there is none."""
+    if isinstance(made, Failure):
+        log.error("%s: %s", target.product.name, made.reason)
+        return Failed(target, made.reason)
+    try:
+        path = publish(target.product, made)
+    except (CoaddcError, OSError) as error:
+        log.exception("%s", target.product.name)
+        return Failed(target, str(error))
+    log.info("%s: %s", target.product.name, path)
+    return Made(target, path, Figures.of(made))

@@ -1,0 +1,72 @@
+"""A plan as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from coaddc.plan.plan import Plan, Unit
+from coaddc.plan.task import Task, walk
+
+#: Bytes in the unit that memory is told in.
+MIB = 1 << 20
+
+
+def explain(plan: Plan) -> str:
+    """Return what a plan will do: products, exposures, tasks asked and left, sharing, memory, and what not and why.
+
+    Equal plans have equal texts, so that a text can be kept to compare with.
+    """
+    return "\n".join([*_totals(plan), *(line for unit in plan.units for line in _unit(unit)), *_rest(plan)])
+
+
+def _totals(plan: Plan) -> Iterator[str]:
+    made = sum(len(unit.targets) for unit in plan.units)
+    patches = len({(unit.patch.tract, unit.patch.sequence) for unit in plan.units})
+    yield (
+        f"{len(plan.requests)} products asked: {made} to make on {patches} patches, {len(plan.current)} up to date, "
+        f"{len(plan.empty)} without exposures"
+    )
+    yield f"{plan.asked} tasks asked, {plan.tasks} to run"
+
+
+def _unit(unit: Unit) -> Iterator[str]:
+    rows, columns = unit.patch.box.shape
+    counts = Counter(task.op for task in unit.tasks)
+    shared = _shared(unit)
+    yield (
+        f"{unit.name}: {columns} x {rows} pixels, tiles of {unit.tile_rows} rows, about {unit.memory // MIB} MiB; "
+        + ", ".join(f"{number} {op}" for op, number in counts.items())
+    )
+    for target in unit.targets:
+        request = target.request
+        keys = " ".join(f"{key}={value}" for key, value in request.assembly.keys.items())
+        matched = "" if request.target is None else f', matched to {request.target:.2f}"'
+        visits = len({row.visit for row in request.rows})
+        yield f"  {keys}: {len(request.rows)} exposures of {visits} visits{matched}"
+        for note in request.notes:
+            yield f"    {note}"
+    if shared:
+        yield "  shared: " + ", ".join(f"{number} {op}" for op, number in shared.items())
+
+
+def _shared(unit: Unit) -> Counter[str]:
+    """Count the tasks that more than one product needs, by op."""
+    wanted: Counter[str] = Counter()
+    by_digest: dict[str, Task] = {}
+    for target in unit.targets:
+        for task in walk([target.task]):
+            wanted[task.digest] += 1
+            by_digest[task.digest] = task
+    return Counter(by_digest[digest].op for digest, number in wanted.items() if number > 1)
+
+
+def _rest(plan: Plan) -> Iterator[str]:
+    for product in plan.current:
+        yield f"up to date: {product.name}"
+    for unit in plan.units:
+        for target in unit.targets:
+            if target.product.name in plan.outdated:
+                yield f"new version, for its inputs or an op changed: {target.product.name}"
+    for request in plan.empty:
+        yield f"without exposures: {request.name}: {'; '.join(request.notes)}"

@@ -1,0 +1,183 @@
+"""The passes of the compiler: each takes a plan and gives a plan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from itertools import groupby
+
+import numpy as np
+
+from coaddc.model.assembly import Assembly, Matching, WiderInput
+from coaddc.model.errors import PlanError, near
+from coaddc.model.exposures import ExposureRow
+from coaddc.model.run_options import EngineOptions
+from coaddc.model.skymap import Patch
+from coaddc.plan.lower import lower as lower_request
+from coaddc.plan.memory import tile_rows
+from coaddc.plan.plan import Plan, Request, Target, Unit
+from coaddc.plan.recipe import recipe
+from coaddc.plan.select import Selector
+from coaddc.plan.task import Task, walk
+
+
+def select(assemblies: Sequence[Assembly], selector: Selector, patches: Sequence[Patch]) -> Plan:
+    """Choose the exposures of each assembly on each patch in each band."""
+    requests: dict[str, Request] = {}
+    for assembly in _distinct(assemblies):
+        for band in _bands(assembly, selector):
+            target = target_fwhm(assembly, selector, band)
+            for patch in patches:
+                request = _request(assembly, selector, patch, band, target)
+                requests.setdefault(request.name, request)
+    return Plan(tuple(requests.values()))
+
+
+def _distinct(assemblies: Sequence[Assembly]) -> Sequence[Assembly]:
+    """Refuse two recipes under one data ID."""
+    recipes: dict[str, object] = {}
+    for assembly in assemblies:
+        name = " ".join(f"{key}={value}" for key, value in assembly.keys.items())
+        what = recipe(assembly)
+        if recipes.setdefault(name, what) != what:
+            raise PlanError(f"{name}: asked for twice, with two configs; give one of them a value of its own")
+    return assemblies
+
+
+def _bands(assembly: Assembly, selector: Selector) -> Sequence[str]:
+    known = sorted(set(selector.table.column("band")))
+    for band in assembly.bands or ():
+        if band not in known:
+            raise PlanError(
+                f"band={band}: the survey {assembly.survey.name} has no such band{near(band, known)}"
+            )
+    return assembly.bands or known
+
+
+def target_fwhm(assembly: Assembly, selector: Selector, band: str) -> float | None:
+    """Return the FWHM, arcsec, that warps are matched to; None where they are not.
+
+    One number for a band, so that the PSF is the same in all patches. Where it follows the inputs, it is
+    rounded up to 0.01 arcsec.
+    """
+    model = assembly.psf_model
+    if assembly.warp.matching is Matching.none:
+        return None
+    if model.fwhm is not None:
+        return model.fwhm
+    seeing = [row.seeing for row in selector.admitted(assembly.sections, band) if math.isfinite(row.seeing)]
+    if not seeing:
+        return None
+    return math.ceil(100 * model.widen * float(np.quantile(seeing, model.quantile))) / 100
+
+
+def _request(
+    assembly: Assembly, selector: Selector, patch: Patch, band: str, target: float | None
+) -> Request:
+    chosen = selector.select(assembly.sections, band, patch)
+    rows, notes = chosen.rows, chosen.notes
+    if target is not None:
+        rows, wider = _narrower(assembly, rows, target)
+        notes = (*notes, *wider)
+    return Request(assembly, patch, band, tuple(rows), notes, target)
+
+
+def _narrower(
+    assembly: Assembly, rows: Sequence[ExposureRow], target: float
+) -> tuple[Sequence[ExposureRow], list[str]]:
+    """Part the exposures that can be matched from those whose PSF is wider than the target."""
+    wide = [row for row in rows if not row.seeing <= target]
+    if wide and assembly.psf_model.wider_input is WiderInput.refuse:
+        names = ", ".join(f'{row.name}: {row.seeing:.2f}"' for row in wide)
+        raise PlanError(
+            f'psf_model: the target of {target:.2f}" is narrower than the PSF of {names}; choose a wider '
+            "psf_model.fwhm, a selection without them, or psf_model.wider_input=leave_out"
+        )
+    notes = [f'left out {row.name}: its PSF of {row.seeing:.2f}" is wider than {target:.2f}"' for row in wide]
+    return [row for row in rows if row.seeing <= target], notes
+
+
+def lower(plan: Plan) -> Plan:
+    """Turn requests into tasks, and gather those of one patch and band in a unit."""
+    targets = sorted(map(lower_request, (r for r in plan.requests if r.rows)), key=_place)
+    units = []
+    for _, group in groupby(targets, key=_place):
+        same = tuple(group)
+        units.append(Unit(same[0].request.patch, same[0].request.band, same))
+    asked = sum(len(list(walk([target.task]))) for target in targets)
+    return replace(plan, units=tuple(units), asked=asked)
+
+
+def _place(target: Target) -> tuple[int, int, str]:
+    patch = target.request.patch
+    return patch.tract, patch.sequence, target.request.band
+
+
+def dedupe(plan: Plan) -> Plan:
+    """Keep one of each task of a unit, whichever products want it."""
+    return replace(plan, units=tuple(_deduped(unit, unit.targets) for unit in plan.units))
+
+
+def _deduped(unit: Unit, targets: Iterable[Target]) -> Unit:
+    targets = tuple(targets)
+    one: dict[str, Task] = {}
+    for found in walk([target.task for target in targets]):
+        inputs = tuple(one[i.digest] for i in found.inputs)
+        one[found.digest] = replace(found, inputs=inputs)
+    wanted = tuple(replace(target, task=one[target.task.digest]) for target in targets)
+    return replace(unit, targets=wanted, tasks=tuple(one.values()))
+
+
+def reuse(plan: Plan, held: Set[str], outdated: Set[str]) -> Plan:
+    """Drop the products that the store holds, and what only they need.
+
+    Parameters
+    ----------
+    held, outdated
+        Digests of products that are there, and of those of which another version is.
+    """
+    current = [t.product for u in plan.units for t in u.targets if t.product.digest in held]
+    left = [(u, [t for t in u.targets if t.product.digest not in held]) for u in plan.units]
+    names = frozenset(t.product.name for u in plan.units for t in u.targets if t.product.digest in outdated)
+    units = tuple(_deduped(unit, targets) for unit, targets in left if targets)
+    return replace(plan, units=units, current=tuple(current), outdated=names)
+
+
+def tile(plan: Plan, engine: EngineOptions) -> Plan:
+    """Cut each patch into tiles whose working set fits the memory."""
+    units = []
+    for unit in plan.units:
+        rows, memory = tile_rows(unit, engine)
+        units.append(replace(unit, tile_rows=rows, memory=memory))
+    return replace(plan, units=tuple(units))
+
+
+def order(plan: Plan) -> Plan:
+    """Sort tasks so that each visit's come together, and what gathers visits comes after them."""
+    return replace(plan, units=tuple(_ordered(unit) for unit in plan.units))
+
+
+def _ordered(unit: Unit) -> Unit:
+    visits = visits_of(unit.tasks)
+    place = {found.digest: i for i, found in enumerate(unit.tasks)}
+    ranked = sorted(unit.tasks, key=lambda t: (_rank(visits, t), place[t.digest]))
+    return replace(unit, tasks=tuple(ranked))
+
+
+def _rank(visits: Mapping[str, int | None], found: Task) -> tuple[int, int]:
+    visit = visits[found.digest]
+    return (1, 0) if visit is None else (0, visit)
+
+
+def visits_of(tasks: Iterable[Task]) -> dict[str, int | None]:
+    """Return the visit that each task (inputs first) is of; None for what gathers visits."""
+    visits: dict[str, int | None] = {}
+    for found in tasks:
+        if found.op == "exposure":
+            visits[found.digest] = found.subject[1].visit
+        elif found.op in ("stack", "psf", "coadd"):
+            visits[found.digest] = None
+        else:
+            visits[found.digest] = visits[found.inputs[0].digest]
+    return visits

@@ -1,0 +1,120 @@
+"""The plan: what a suite comes to, one unit of work for each patch and band."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from coaddc.model.assembly import Assembly
+from coaddc.model.exposures import ExposureRow
+from coaddc.model.product import Product
+from coaddc.model.skymap import Patch
+from coaddc.plan.task import Task
+
+
+@dataclass(frozen=True)
+class Request:
+    """One assembly on one patch in one band, with the exposures chosen for it.
+
+    Attributes
+    ----------
+    rows
+        The exposures, by visit and detector.
+    notes
+        What each step of the selection left, and who was left out.
+    target
+        FWHM, arcsec, of the PSF that its warps are matched to; None where they are not.
+    """
+
+    assembly: Assembly
+    patch: Patch
+    band: str
+    rows: tuple[ExposureRow, ...]
+    notes: tuple[str, ...] = ()
+    target: float | None = None
+
+    @property
+    def data_id(self) -> Mapping[str, str | int]:
+        """The data ID of its coadd."""
+        place = {"tract": self.patch.tract, "patch": self.patch.name, "band": self.band}
+        return {"skymap": self.patch.skymap, **place, **self.assembly.keys}
+
+    @property
+    def name(self) -> str:
+        """Its data ID in one line."""
+        return " ".join(f"{key}={value}" for key, value in self.data_id.items())
+
+
+@dataclass(frozen=True)
+class Target:
+    """One product of a unit, and the task that makes it."""
+
+    product: Product
+    request: Request
+    task: Task
+
+
+@dataclass(frozen=True)
+class Unit:
+    """All products of one patch in one band: what is distributed, restarted, and streamed tile by tile.
+
+    Attributes
+    ----------
+    patch, band
+        Where.
+    targets
+        Its products.
+    tasks
+        All that they need, each once, inputs first.
+    tile_rows
+        Rows of the patch to work on at a time.
+    memory
+        Bytes that this is projected to take.
+    """
+
+    patch: Patch
+    band: str
+    targets: tuple[Target, ...]
+    tasks: tuple[Task, ...] = ()
+    tile_rows: int = 0
+    memory: int = 0
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"tract {self.patch.tract} patch {self.patch.name} band {self.band}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a suite comes to.
+
+    Attributes
+    ----------
+    requests
+        All that was asked, with what was selected for it.
+    units
+        What is to be made.
+    current
+        Products that the store already holds.
+    outdated
+        Names of products of which the store holds a version from other inputs, or another version of an op.
+    asked
+        Number of tasks, counted product by product.
+    """
+
+    requests: tuple[Request, ...]
+    units: tuple[Unit, ...] = ()
+    current: tuple[Product, ...] = ()
+    outdated: frozenset[str] = field(default_factory=frozenset)
+    asked: int = 0
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks left."""
+        return sum(len(unit.tasks) for unit in self.units)
+
+    @property
+    def empty(self) -> tuple[Request, ...]:
+        """The requests that no exposure meets."""
+        return tuple(request for request in self.requests if not request.rows)

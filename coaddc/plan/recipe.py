@@ -1,0 +1,50 @@
+"""What the config of a product asks for: the part of it that the product depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from coaddc.model.assembly import Assembly, Matching, Rejection
+
+#: Fields that any section may have.
+SELECTING = ("where", "order_by", "keep")
+#: Fields of a survey that say where it is and what it is called, not how its files are read.
+SURVEY_LABELS = frozenset({"doc", "name", "path", "strict"})
+#: Fields of a survey that its exposures' pixels do not depend on.
+NOT_READING = SURVEY_LABELS | {"start", "simulation"}
+
+
+def recipe(assembly: Assembly) -> dict[str, Any]:
+    """Return what an assembly asks for, as plain data: no doc, no name, no field that changes nothing.
+
+    Two assemblies with one recipe make the same coadd of the same exposures, whatever their keys are called.
+    """
+    idle = _idle(assembly)
+    sections = {
+        key: _stripped(assembly.config[key], selecting_only=key in idle)
+        for key in assembly.sections
+        if key in assembly.config
+    }
+    survey = {k: v for k, v in assembly.config.get("survey", {}).items() if k not in SURVEY_LABELS}
+    return {**{key: fields for key, fields in sections.items() if fields}, "survey": survey}
+
+
+def reading(assembly: Assembly) -> dict[str, Any]:
+    """Return the fields of the survey that say how pixels are read."""
+    return {k: v for k, v in assembly.config.get("survey", {}).items() if k not in NOT_READING}
+
+
+def _idle(assembly: Assembly) -> frozenset[str]:
+    """Return the sections whose stage does not run."""
+    idle = set()
+    if assembly.warp.matching is Matching.none:
+        idle.add("psf_model")
+    if assembly.artifacts.method is Rejection.none:
+        idle.add("artifacts")
+    return frozenset(idle)
+
+
+def _stripped(section: Mapping[str, Any], *, selecting_only: bool) -> dict[str, Any]:
+    fields = {k: v for k, v in section.items() if k != "doc" and not (k in SELECTING and v is None)}
+    return {k: v for k, v in fields.items() if k in SELECTING} if selecting_only else fields

@@ -1,0 +1,50 @@
+"""What must hold of a plan between passes."""
+
+from __future__ import annotations
+
+from coaddc.model.errors import PlanError
+from coaddc.plan.plan import Plan, Unit
+from coaddc.plan.task import OP_VERSIONS
+
+#: Names of ops, and the ops whose results they may take.
+TAKES: dict[str, frozenset[str]] = {
+    "exposure": frozenset(),
+    "warp": frozenset({"exposure"}),
+    "match": frozenset({"warp", "exposure"}),
+    "visit": frozenset({"warp", "match"}),
+    "stack": frozenset({"warp", "match", "visit"}),
+    "psf": frozenset({"warp", "match"}),
+    "coadd": frozenset({"stack", "psf"}),
+}
+
+
+def verify(plan: Plan) -> None:
+    """Check a plan; one that breaks a rule is a fault of a pass, never of a user.
+
+    Raises
+    ------
+    PlanError
+        Naming the unit and the rule.
+    """
+    places = [(unit.patch.tract, unit.patch.sequence, unit.band) for unit in plan.units]
+    if len(set(places)) != len(places):
+        raise PlanError("two units for one patch and band")
+    for unit in plan.units:
+        _verify_unit(unit)
+
+
+def _verify_unit(unit: Unit) -> None:
+    seen: set[str] = set()
+    for found in unit.tasks:
+        if found.op not in OP_VERSIONS:
+            raise PlanError(f"{unit.name}: no op {found.op!r}")
+        if found.digest in seen:
+            raise PlanError(f"{unit.name}: {found.op} {found.digest} is there twice")
+        for needed in found.inputs:
+            if needed.digest not in seen:
+                raise PlanError(f"{unit.name}: {found.op} comes before its {needed.op}")
+            if needed.op not in TAKES[found.op]:
+                raise PlanError(f"{unit.name}: {found.op} cannot take a {needed.op}")
+        seen.add(found.digest)
+    if unit.tasks and not {target.task.digest for target in unit.targets} <= seen:
+        raise PlanError(f"{unit.name}: a product has lost its task")
