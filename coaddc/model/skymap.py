@@ -25,7 +25,8 @@ class Patch:
     sequence
         Number in the tract, row by row.
     box
-        The pixels of the coadd, in the tract: the inner box with its border, clipped to the tract.
+        The pixels of the coadd, in the tract: the inner box with its border, clipped to the tract (in LSST's
+        maps with cells it is not, and pixels of outer patches may be negative).
     inner
         The part that no other patch of the tract has inside its own inner box.
     wcs
@@ -56,7 +57,10 @@ class Skymap(Protocol):
 
     @property
     def definition(self) -> dict[str, object]:
-        """All that its geometry follows from, as plain data: for digests, and to make it again."""
+        """All that its geometry follows from, as plain data: for digests, and to make it again.
+
+        The name is no part of it.
+        """
 
     def patches(self, tract: int) -> Sequence[Patch]:
         """Return the patches of a tract in sequence.
@@ -67,5 +71,13 @@ class Skymap(Protocol):
             Where there is no such tract.
         """
 
-    def tracts_near(self, *, ra: Floats, dec: Floats) -> tuple[int, ...]:
-        """Return the numbers of the tracts that any of these sky positions, degrees, may lie in or near."""
+    def tracts_near(self, *, ra: Floats, dec: Floats, radius: float | Floats = 0.0) -> tuple[int, ...]:
+        """Return the numbers, ascending, of the tracts that any of these circles on the sky may reach.
+
+        Parameters
+        ----------
+        ra, dec
+            Their centres, degrees; any that is not a number is passed over.
+        radius
+            Degrees, one for all or one each.
+        """
