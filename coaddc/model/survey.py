@@ -2,9 +2,9 @@ r"""How a survey's exposures are described: the typed mirror of conf/survey/.
 
 A *card* below is the keyword of a FITS header, or a list of keywords of which the first that is there counts.
 It is looked up among the named groups of ``image.pattern`` in the file's name, then in the header of the
-image's HDU, then in the primary header. A *file* is a substitution in the path of the image, relative to the
-path of the survey: ``_ooi_ -> _oow_``, a regular expression on the left, and on the right ``\1`` for its
-groups. An *hdu* is a name or a number.
+image's HDU, then in the primary header; last, FILE is the image's path and HDU its number. A *file* is a
+substitution in the path of the image, relative to the path of the survey: ``_ooi_ -> _oow_``, a regular
+expression on the left, and on the right ``\1`` for its groups. An *hdu* is a name or a number.
 """
 
 from dataclasses import dataclass
@@ -123,7 +123,7 @@ class ZeroPoint:
 
     column: str | None = option(None, "of the detector table")
     column_per_second: bool = option(False, "the column is for one unit per second of exposure")
-    card: Any = option(None, "of the header")
+    card: Any = option(["MAGZERO"], "of the header")
     card_per_second: bool = option(False, "the card is for one unit per second of exposure")
     value: float | None = option(None, "the same for all")
     to_ab: dict[str, float] = option({}, "band: AB minus the survey's magnitudes, where those are not AB")

@@ -1,0 +1,72 @@
+"""A PSF model of pixels: stamps that vary over the detector as a polynomial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates, spline_filter
+
+from coaddc.model.errors import DataError
+from coaddc.model.psf import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class PixelPsf:
+    """A PSF of stamps: the sum over terms of x**i y**j times a stamp, interpolated by a cubic spline.
+
+    The terms of a polynomial of degree d are ordered as PSFEx does (Bertin 2011, ADASS XX, 435): powers of y
+    outside, of x inside, so 1, x, x**2, y, x y, y**2 for d = 2, of (position - zero) / scale.
+
+    Attributes
+    ----------
+    stamps : (terms, n, n)
+        Values at steps of ``step`` pixels of the image, the source at index n // 2.
+    step
+        Distance of the samples, pixels of the image.
+    degree
+        Of the polynomial; 0 is one stamp for all.
+    zero, scale
+        (x, y), 0-based pixels: where the polynomial is centred, and its unit.
+    """
+
+    stamps: NDArray[np.float64]
+    step: float = 1.0
+    degree: int = 0
+    zero: tuple[float, float] = (0.0, 0.0)
+    scale: tuple[float, float] = (1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        terms = (self.degree + 1) * (self.degree + 2) // 2
+        if self.stamps.ndim != 3 or len(self.stamps) != terms or self.step <= 0:
+            raise DataError(
+                f"a PSF of degree {self.degree} needs {terms} stamps and a step above 0; "
+                f"got {self.stamps.shape} and {self.step}"
+            )
+
+    @property
+    def radius(self) -> float:
+        """Half the side of a stamp; its corners reach farther."""
+        return self.step * float(min(self.stamps.shape[1:]) // 2)
+
+    def evaluate(self, *, x: float, y: float, dx: Floats, dy: Floats) -> Floats:
+        """Return the flux per pixel at offsets from a source at (x, y), total 1; 0 beyond the stamp."""
+        terms = self._terms(x=x, y=y)
+        total = float(terms @ self.stamps.sum(axis=(1, 2))) * self.step**2
+        ny, nx = self.stamps.shape[1:]
+        where = np.stack([np.asarray(dy) / self.step + ny // 2, np.asarray(dx) / self.step + nx // 2])
+        coefficients = np.tensordot(terms, self._coefficients, axes=1)
+        value = map_coordinates(coefficients, where, order=3, mode="constant", prefilter=False)
+        result: Floats = value / total
+        return result
+
+    def _terms(self, *, x: float, y: float) -> Floats:
+        u, v = (x - self.zero[0]) / self.scale[0], (y - self.zero[1]) / self.scale[1]
+        return np.array([u**i * v**j for j in range(self.degree + 1) for i in range(self.degree + 1 - j)])
+
+    @cached_property
+    def _coefficients(self) -> NDArray[np.float64]:
+        """Of the cubic spline; the filter is linear, so terms are filtered once and summed after."""
+        return np.stack([spline_filter(stamp, order=3, output=np.float64) for stamp in self.stamps])
