@@ -1,0 +1,108 @@
+"""The demo survey: written on first use, the same for all who ask for it with the same options."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from coaddc.model.digest import digest
+from coaddc.model.errors import DataError
+from coaddc.model.simulation import Simulation
+from coaddc.sim.camera import mosaic
+from coaddc.sim.fits import write_exposure
+from coaddc.sim.observe import observe
+from coaddc.sim.schedule import schedule
+from coaddc.sim.sky import make_sky
+from coaddc.sim.truth import RayPixels, write_truth
+
+#: What says that a folder is a simulated survey, and which.
+MARK = "simulation.json"
+#: To be raised with every change of what is simulated from the same options.
+VERSION = 1
+
+#: Told what is going on, how much is done, and of how much.
+Report = Callable[[str, int, int], None]
+
+
+def default_path(options: Simulation) -> Path:
+    """Return the folder, in the user's cache, of the survey with these options."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coaddc"
+    cache = Path(os.environ.get("COADDC_CACHE") or home)
+    return cache / f"demo-{digest(VERSION, asdict(options))[:12]}"
+
+
+def simulate(options: Simulation, path: Path, report: Report | None = None) -> None:
+    """Write the demo survey to a folder, unless it is there.
+
+    It is written beside its place and renamed once, so that it is there whole or not at all, however many
+    processes begin it.
+
+    Parameters
+    ----------
+    options
+        What to simulate.
+    path
+        Folder that will hold ``exposures/*.fits``, ``truth/*.fits`` and ``simulation.json``.
+    report
+        Called after each exposure.
+
+    Raises
+    ------
+    DataError
+        Where the folder holds something else, or cannot be written.
+    """
+    if _holds(path, options):
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _write(options, draft, report)
+        draft.rename(path)
+    except OSError as error:
+        # Another process may have been faster: then the folder is what was wanted.
+        if not _holds(path, options):
+            raise DataError(f"{path}: the demo survey cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _holds(path: Path, options: Simulation) -> bool:
+    """Say whether a folder holds this survey; an empty one, or none, does not."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return False
+    try:
+        found = json.loads((path / MARK).read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: holds something else than a simulated survey ({MARK}: {error})") from error
+    wanted = _mark(options)
+    if found == wanted:
+        return True
+    differ = [f"{k}={found.get(k)}, not {wanted[k]}" for k in wanted if found.get(k) != wanted[k]]
+    raise DataError(f"{path}: was simulated with {'; '.join(differ)}: choose another survey.path")
+
+
+def _mark(options: Simulation) -> dict[str, Any]:
+    return {"version": VERSION, **asdict(options)}
+
+
+def _write(options: Simulation, folder: Path, report: Report | None) -> None:
+    """Write all files of the survey."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "exposures").mkdir(parents=True)
+    (folder / "truth").mkdir()
+    visits, detectors = schedule(options), mosaic(options)
+    sky = make_sky(options, visits)
+    rays: list[RayPixels] = []
+    for visit in visits:
+        for detector in detectors:
+            exposure, hit = observe(sky, visit, detector, options.seed)
+            write_exposure(folder / "exposures" / f"{visit.number}-{detector.name}.fits", exposure)
+            rays.append(RayPixels(visit.number, detector.name, hit))
+            if report is not None:
+                report("simulating the demo survey", len(rays), len(visits) * len(detectors))
+    write_truth(folder / "truth", sky, rays)
+    (folder / MARK).write_text(json.dumps(_mark(options), indent=2) + "\n")
