@@ -6,10 +6,10 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from astropy.io.fits import Header, VerifyError
-from astropy.time import Time
 
 from coaddc.io.fits_file import quiet
 from coaddc.model.errors import DataError
@@ -17,6 +17,7 @@ from coaddc.model.survey import AngleUnit
 
 #: Julian date of MJD 0.
 JD_OF_MJD = 2400000.5
+MJD_0 = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,10 @@ class Headers:
 
     def _mjd_of_iso(self, card: Any, value: str) -> float:
         try:
-            return float(Time(value.strip(), scale="utc").mjd)
+            time = datetime.fromisoformat(value.strip()).replace(tzinfo=UTC)
         except ValueError as error:
             raise DataError(f"{self.name}: card {shown(card)} = {value!r}: expected a time") from error
+        return (time - MJD_0).total_seconds() / 86400.0
 
     def angle(self, card: Any, unit: AngleUnit) -> float:
         """Return degrees of a card in hours or degrees, decimal or sexagesimal; NaN where there is none."""

@@ -41,6 +41,7 @@ class PixelReader:
         self._described = description
         self._noise = noise
         self._sky: Sky | None = None
+        self._held: tuple[Doubles, Mask, Doubles | None] | None = None
         self._lock = threading.RLock()
 
     @property
@@ -58,10 +59,9 @@ class PixelReader:
         """
         if box.clip(self.box) != box:
             raise DataError(f"{self._described.name}: {box} does not lie in the image, {self.box}")
-        raw = np.asarray(self._described.image.read(box), np.float64)
-        mask = self._mask(box, raw)
+        raw, mask, variance = self._load(box)
         image = raw - self.sky.read(box) if self._has_sky else raw
-        variance = self._variance(box, image)
+        variance = self._variance(variance, image)
         lost = ~(np.isfinite(image) & np.isfinite(variance) & (variance > 0.0))
         mask[lost] |= bit("NO_DATA")
         unit = self._described.nanojansky
@@ -69,6 +69,12 @@ class PixelReader:
             return Pixels(
                 box, (image * unit).astype(np.float32), (variance * unit**2).astype(np.float32), mask
             )
+
+    def hold(self) -> None:
+        """Keep what the files say in memory from now on, for readers that need all of it several times."""
+        with self._lock:
+            if self._held is None:
+                self._held = self._load(self.box)
 
     @property
     def noise(self) -> float:
@@ -103,13 +109,12 @@ class PixelReader:
             sky = read_spline_sky(path, source.match, described.headers)
             if sky is not None:
                 return sky
-        raw = np.asarray(described.image.read(self.box), np.float64)
-        return measure_sky(raw, (self._mask(self.box, raw) & BAD) > 0, source.cell)[0]
+        raw, mask, _ = self._load(self.box)
+        return measure_sky(raw, (mask & BAD) > 0, source.cell)[0]
 
     def _find_noise(self) -> float:
-        raw = np.asarray(self._described.image.read(self.box), np.float64)
-        bad = (self._mask(self.box, raw) & BAD) > 0
-        plane = self._sky_variance(self.box)
+        raw, mask, plane = self._load(self.box)
+        bad = (mask & BAD) > 0
         if plane is None:
             noise = measure_sky(raw, bad, NOISE_CELL)[1] if not bad.all() else math.nan
         else:
@@ -120,6 +125,15 @@ class PixelReader:
                 f"{self._described.name}: no pixel has data: all are masked, or without a variance"
             )
         return noise
+
+    def _load(self, box: Box) -> tuple[Doubles, Mask, Doubles | None]:
+        """Return the image with its sky, the mask and the variance as the files say them."""
+        if self._held is not None:
+            raw, mask, variance = self._held
+            here = box.within(self.box)
+            return raw[here], mask[here].copy(), None if variance is None else variance[here].copy()
+        raw = np.asarray(self._described.image.read(box), np.float64)
+        return raw, self._mask(box, raw), self._sky_variance(box)
 
     def _mask(self, box: Box, raw: Doubles) -> Mask:
         """Return the bits that the file's mask and the image itself say; ``raw`` has its sky."""
@@ -149,11 +163,10 @@ class PixelReader:
             return None
         return _to_variance(value, source.kind)
 
-    def _variance(self, box: Box, image: Doubles) -> Doubles:
+    def _variance(self, variance: Doubles | None, image: Doubles) -> Doubles:
         described, source = self._described, self._described.survey.variance
-        variance = self._sky_variance(box)
         if variance is None:
-            variance = np.full(box.shape, self.noise**2)
+            variance = np.full(image.shape, self.noise**2)
         if source.low > 0.0:
             variance[variance > self.noise**2 / source.low] = np.inf
         if source.high is not None:

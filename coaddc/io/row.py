@@ -49,6 +49,7 @@ def make_row(described: Description, digest_of: DigestOf, cache: Path) -> Exposu
         Where it cannot be used.
     """
     reader = PixelReader(described)
+    reader.hold()
     noise = reader.noise * described.nanojansky
     good = (reader.read(reader.box).mask & NOT_GOOD) == 0
     if not good.any():
