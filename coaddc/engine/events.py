@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 from coaddc.model.images import Coadd
+from coaddc.ops.noise import aperture_variance_factor
 from coaddc.plan.plan import Target, Unit
 
 
@@ -84,11 +84,8 @@ def _depth(coadd: Coadd, good: NDArray[np.bool_]) -> float:
     if not good.any() or not len(stamps):
         return float("nan")
     psf = stamps[len(stamps) // 2].astype(np.float64)
-    noise = float(np.median(coadd.stacked.variance[good])) * _correlated(psf, coadd.correlation)
-    return float(31.4 - 2.5 * np.log10(5.0 * np.sqrt(noise)))
-
-
-def _correlated(psf: NDArray[np.float64], correlation: NDArray[np.float64]) -> float:
-    """Return the variance of the flux that a PSF-weighted sum measures, over that of a pixel."""
-    square = float((psf**2).sum())
-    return float((psf * fftconvolve(psf, correlation, mode="same")).sum()) / square**2
+    # The flux that fits best with the PSF as weight is sum(psf z) / sum(psf**2) (King 1983, PASP 95, 163).
+    noise = float(np.median(coadd.stacked.variance[good])) / float((psf**2).sum())
+    return float(
+        31.4 - 2.5 * np.log10(5.0 * np.sqrt(noise * aperture_variance_factor(coadd.correlation, psf)))
+    )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from coaddc.engine.chain import Failure
 from coaddc.engine.frame import Frame, matching
 from coaddc.model.geom import Box
 from coaddc.model.images import CellPsfs, Coadd, CoaddInput, Stacked
 from coaddc.model.psf import Floats
 from coaddc.ops.coadd_psf import PsfInput, coadd_psf
+from coaddc.ops.noise import combined_correlation
 from coaddc.plan.plan import Target
 from coaddc.plan.task import Task
 
@@ -73,8 +72,5 @@ def _correlation(psf: Task, frames: list[Frame], weights: list[float]) -> Floats
         frame.matched_correlation(task) if task.op == "match" else frame.correlation
         for task, frame in zip(psf.inputs, frames, strict=True)
     ]
-    parts = np.array(
-        [w**2 / float(_origin(t)[1].params["weight"]) for t, w in zip(psf.inputs, weights, strict=True)]
-    )
-    mean: Floats = np.tensordot(parts / parts.sum(), np.array(stamps), axes=1)
-    return mean
+    inverse = [float(_origin(task)[1].params["weight"]) for task in psf.inputs]
+    return combined_correlation(stamps, [w**2 / v for w, v in zip(weights, inverse, strict=True)])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
+from scipy.signal import fftconvolve
 
 from coaddc.kernels.stack import grow_bits
 from coaddc.model.geom import Box
@@ -101,16 +102,6 @@ def _centred(image: Floats, n: int) -> Floats:
     out = np.zeros((n, n))
     out[: image.shape[0], : image.shape[1]] = image
     return np.roll(out, (-half, -half), (0, 1))
-
-
-def autocorrelation(kernel: Floats) -> Floats:
-    """Return the autocorrelation of an (n, n) kernel, (2 n - 1) square."""
-    n = 2 * kernel.shape[0] - 1
-    size = fft.next_fast_len(n, real=True)
-    power = np.abs(fft.rfft2(kernel, (size, size))) ** 2
-    both = fft.irfft2(power, (size, size))
-    result: Floats = np.roll(both, (n // 2, n // 2), (0, 1))[:n, :n]
-    return result
 
 
 @dataclass(frozen=True)
@@ -244,14 +235,8 @@ def _principal(differences: Floats, norm: float) -> tuple[Floats, Floats]:
 
 def noise_gain(kernel: Floats, correlation: Floats) -> float:
     """Return the variance of a pixel after convolution over that before, for noise of this correlation."""
-    own = autocorrelation(kernel)
-    half = min(own.shape[0], correlation.shape[0]) // 2
-
-    def middle(image: Floats) -> Floats:
-        centre = image.shape[0] // 2
-        return image[centre - half : centre + half + 1, centre - half : centre + half + 1]
-
-    return float((middle(own) * middle(correlation)).sum())
+    both = fftconvolve(correlation, fftconvolve(kernel, kernel[::-1, ::-1]))
+    return float(both[both.shape[0] // 2, both.shape[1] // 2])
 
 
 def match(warp: Warp, kernels: KernelField, box: Box) -> Warp:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence, Set
 from coaddc.model.assembly import Assembly
 from coaddc.model.product import Product
 from coaddc.model.run_options import EngineOptions
-from coaddc.model.skymap import Patch
-from coaddc.plan.passes import dedupe, lower, order, reuse, select, tile
+from coaddc.plan.passes import PatchesOf, dedupe, lower, order, reuse, select, tile
 from coaddc.plan.plan import Plan
 from coaddc.plan.select import Selector
 from coaddc.plan.verify import verify
@@ -20,7 +19,7 @@ Held = Callable[[Sequence[Product]], tuple[Set[str], Set[str]]]
 def compile_suite(
     assemblies: Sequence[Assembly],
     selector: Selector,
-    patches: Sequence[Patch],
+    patches: PatchesOf,
     held: Held,
     engine: EngineOptions,
 ) -> Plan:
@@ -33,7 +32,7 @@ def compile_suite(
     selector
         Over the survey's exposure table.
     patches
-        What the sky map and the command line leave.
+        Says, for an assembly, what the sky map and the command line leave.
     held
         See `Held`.
     engine

@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 
 def explain(plan: Plan) -> str:
-    """Return what a plan will do: products, exposures, tasks asked and left, sharing, memory, and what not and why.
+    """Return what a plan will do, what is shared, what it takes, and what is not done and why.
 
     Equal plans have equal texts, so that a text can be kept to compare with.
     """
@@ -23,10 +23,8 @@ def explain(plan: Plan) -> str:
 def _totals(plan: Plan) -> Iterator[str]:
     made = sum(len(unit.targets) for unit in plan.units)
     patches = len({(unit.patch.tract, unit.patch.sequence) for unit in plan.units})
-    yield (
-        f"{len(plan.requests)} products asked: {made} to make on {patches} patches, {len(plan.current)} up to date, "
-        f"{len(plan.empty)} without exposures"
-    )
+    rest = f"{len(plan.current)} up to date, {len(plan.empty)} without exposures"
+    yield f"{len(plan.requests)} products asked: {made} to make on {patches} patches, {rest}"
     yield f"{plan.asked} tasks asked, {plan.tasks} to run"
 
 
@@ -34,10 +32,8 @@ def _unit(unit: Unit) -> Iterator[str]:
     rows, columns = unit.patch.box.shape
     counts = Counter(task.op for task in unit.tasks)
     shared = _shared(unit)
-    yield (
-        f"{unit.name}: {columns} x {rows} pixels, tiles of {unit.tile_rows} rows, about {unit.memory // MIB} MiB; "
-        + ", ".join(f"{number} {op}" for op, number in counts.items())
-    )
+    size = f"{columns} x {rows} pixels, tiles of {unit.tile_rows} rows, about {unit.memory // MIB} MiB"
+    yield f"{unit.name}: {size}; " + ", ".join(f"{number} {op}" for op, number in counts.items())
     for target in unit.targets:
         request = target.request
         keys = " ".join(f"{key}={value}" for key, value in request.assembly.keys.items())

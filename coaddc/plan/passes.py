@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import groupby
 
@@ -21,14 +21,17 @@ from coaddc.plan.recipe import recipe
 from coaddc.plan.select import Selector
 from coaddc.plan.task import Task, walk
 
+#: The patches of an assembly.
+PatchesOf = Callable[[Assembly], Sequence[Patch]]
 
-def select(assemblies: Sequence[Assembly], selector: Selector, patches: Sequence[Patch]) -> Plan:
+
+def select(assemblies: Sequence[Assembly], selector: Selector, patches: PatchesOf) -> Plan:
     """Choose the exposures of each assembly on each patch in each band."""
     requests: dict[str, Request] = {}
     for assembly in _distinct(assemblies):
         for band in _bands(assembly, selector):
             target = target_fwhm(assembly, selector, band)
-            for patch in patches:
+            for patch in patches(assembly):
                 request = _request(assembly, selector, patch, band, target)
                 requests.setdefault(request.name, request)
     return Plan(tuple(requests.values()))

@@ -1,0 +1,7 @@
+"""``python -m coaddc``."""
+
+import sys
+
+from coaddc.cli import main
+
+sys.exit(main())

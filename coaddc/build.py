@@ -1,0 +1,160 @@
+"""Build a suite: from what a command asks for to products in the store. The program in one screen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from rich.console import Console
+
+from coaddc.engine.report import Follower, counts, progress_bar, summary
+from coaddc.engine.run import run_plan
+from coaddc.io.exposure import open_exposure
+from coaddc.io.scan import Scan, scan
+from coaddc.model.assembly import Assembly
+from coaddc.model.errors import StoreError
+from coaddc.model.product import Product
+from coaddc.model.skymap import Patch, Skymap
+from coaddc.model.skymaps.cover import covering
+from coaddc.model.skymaps.make import make_skymap, reopen_skymap
+from coaddc.model.skymaps.restrict import restrict
+from coaddc.model.suite import Suite
+from coaddc.model.survey import Survey
+from coaddc.plan.compile import compile_suite
+from coaddc.plan.explain import explain
+from coaddc.plan.plan import Plan
+from coaddc.plan.predicate import check_sections
+from coaddc.plan.select import Selector
+from coaddc.plan.task import OP_VERSIONS
+from coaddc.sim.survey import default_path, simulate
+from coaddc.store.store import Conflict, Current, Outdated, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The part of a suite that has one survey and one sky map, compiled."""
+
+    plan: Plan
+    scan: Scan
+    skymap: Skymap
+
+
+def build(suite: Suite) -> bool:
+    """Make all that a suite asks for; say whether all of it stands, and something does."""
+    console = Console()
+    store = Store(suite.store, suite.implied)
+    whole = True
+    for compiled in compile_parts(suite, store, console):
+        whole &= _run(suite, compiled, store, console)
+    return whole
+
+
+def show_plan(suite: Suite) -> bool:
+    """Compile a suite and print the plan; make nothing."""
+    console = Console()
+    for compiled in compile_parts(suite, Store(suite.store, suite.implied), console):
+        console.print(explain(compiled.plan), highlight=False, markup=False, soft_wrap=True)
+        _tell_problems(compiled.scan, console)
+    return True
+
+
+def compile_parts(suite: Suite, store: Store, console: Console) -> list[Compiled]:
+    """Compile a suite, once for each survey and sky map that it spans."""
+    for assembly in suite.assemblies:
+        check_sections(assembly.sections)
+    parts = [_compile(suite, part, store, console) for part in _by_source(suite.assemblies)]
+    store.check([t.product for part in parts for unit in part.plan.units for t in unit.targets])
+    return parts
+
+
+def _by_source(assemblies: Sequence[Assembly]) -> Iterator[list[Assembly]]:
+    parts: list[list[Assembly]] = []
+    for assembly in assemblies:
+        for part in parts:
+            if (part[0].survey, part[0].skymap) == (assembly.survey, assembly.skymap):
+                part.append(assembly)
+                break
+        else:
+            parts.append([assembly])
+    yield from parts
+
+
+def _compile(suite: Suite, assemblies: list[Assembly], store: Store, console: Console) -> Compiled:
+    survey = _located(assemblies[0].survey, suite, console)
+    assemblies = [replace(assembly, survey=survey) for assembly in assemblies]
+    with progress_bar(console, show=suite.engine.progress) as bar:
+        task = bar.add_task(f"scan {survey.name}")
+        found = scan(survey, report=lambda _, done, total: bar.update(task, completed=done, total=total))
+    skymap = _skymap(assemblies[0], found, store)
+    covered = covering(skymap, found.table)
+
+    def patches(assembly: Assembly) -> list[Patch]:
+        return restrict(covered, assembly.tracts, assembly.patches)
+
+    held = partial(_held, store)
+    return Compiled(
+        compile_suite(assemblies, Selector(found.table), patches, held, suite.engine), found, skymap
+    )
+
+
+def _located(survey: Survey, suite: Suite, console: Console) -> Survey:
+    """Return a survey with its folder; one that is simulated is made there first."""
+    if survey.simulation is None:
+        return survey
+    path = default_path(survey.simulation) if survey.path is None else survey.path
+    with progress_bar(console, show=suite.engine.progress) as bar:
+        task = bar.add_task(f"simulate {survey.name}")
+        simulate(
+            survey.simulation, path, lambda _, done, total: bar.update(task, completed=done, total=total)
+        )
+    return replace(survey, path=str(path))
+
+
+def _skymap(assembly: Assembly, found: Scan, store: Store) -> Skymap:
+    """Return the sky map as the store has it, else as the options and exposures make it."""
+    frozen = store.frozen(_place(assembly.skymap.name))
+    if frozen is not None:
+        return reopen_skymap(assembly.skymap, frozen)
+    return make_skymap(assembly.skymap, found.table)
+
+
+def _place(skymap: str) -> str:
+    return f"skymaps/{skymap}"
+
+
+def _held(store: Store, products: Sequence[Product]) -> tuple[Set[str], Set[str]]:
+    """Ask the store for products; refuse all that would clobber others, together."""
+    status = {product.digest: store.status(product) for product in products}
+    conflicts = [found.message for found in status.values() if isinstance(found, Conflict)]
+    if conflicts:
+        raise StoreError("\n\n".join(conflicts))
+    current = {digest for digest, found in status.items() if isinstance(found, Current)}
+    return current, {digest for digest, found in status.items() if isinstance(found, Outdated)}
+
+
+def _run(suite: Suite, compiled: Compiled, store: Store, console: Console) -> bool:
+    plan = compiled.plan
+    log.info("%s", explain(plan))
+    if plan.units:
+        store.freeze(_place(compiled.skymap.name), compiled.skymap.definition)
+    started = {"started": datetime.now(UTC).isoformat(), "ops": dict(OP_VERSIONS)}
+    publish = partial(store.publish, provenance=started)
+    with Follower(console, len(plan.units), show=suite.engine.progress) as follower:
+        run_plan(plan, suite.engine, open_exposure, publish, follower)
+    console.print(summary(plan, follower.made, follower.failed))
+    console.print(counts(plan, follower.made, follower.failed), highlight=False)
+    _tell_problems(compiled.scan, console)
+    return not follower.failed and bool(follower.made or plan.current)
+
+
+def _tell_problems(found: Scan, console: Console) -> None:
+    """Name the files that were left out."""
+    for problem in found.problems:
+        console.print(f"left out {problem.file}: {problem.reason}", style="yellow", markup=False)
+    if found.problems:
+        console.print(f"{len(found.problems)} files left out (survey.strict=true makes that an error)")

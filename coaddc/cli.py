@@ -1,0 +1,110 @@
+"""The command line: ``coaddc key=value,value ...`` builds, ``coaddc VERB ...`` tells."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+VERBS_HELP = """\
+coaddc key=value[,value] ...          build the coadds that the values span
+coaddc plan key=value[,value] ...     compile, print what would be done, and do nothing
+coaddc ls [ROOT] [key=value ...]      list the products of a store
+coaddc show [ROOT] key=value ...      what a product is, what went into it, and its config
+coaddc diff ROOT A B                  how the configs of two products differ (A, B: "key=value key=value ...")
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and "=" not in words[0] and not words[0].startswith(("-", "+", "~")):
+        return _verb(words[0], words[1:])
+    return _compose(words)
+
+
+def _compose(words: Sequence[str]) -> int:
+    from coaddc.config.app import run
+
+    def build(suite: object) -> bool:
+        from coaddc.build import build as build_suite
+
+        return build_suite(suite)  # type: ignore[arg-type]
+
+    return run(build, words)
+
+
+def _plan(words: Sequence[str]) -> int:
+    from coaddc.config.app import run
+
+    def plan(suite: object) -> bool:
+        from coaddc.build import show_plan
+
+        return show_plan(suite)  # type: ignore[arg-type]
+
+    return run(plan, words)
+
+
+def _verb(verb: str, words: Sequence[str]) -> int:
+    from coaddc.model.errors import CoaddcError, near
+
+    if verb == "help":
+        print(VERBS_HELP)
+        return 0
+    if verb not in VERBS:
+        print(f"coaddc: no verb {verb!r}{near(verb, VERBS)}; a choice is written key=value", file=sys.stderr)
+        return 2
+    try:
+        return VERBS[verb](words)
+    except CoaddcError as error:
+        print(f"coaddc {verb}: {error}", file=sys.stderr)
+        return 1
+
+
+def _root(words: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Part the words into the root of a store and a data ID."""
+    from coaddc.model.errors import ConfigError
+
+    roots = [word for word in words if "=" not in word]
+    if len(roots) > 1:
+        raise ConfigError(f"expected one folder of a store, and key=value; got {' '.join(roots)}")
+    pairs = (word.split("=", 1) for word in words if "=" in word)
+    return (roots[0] if roots else "coadds"), {key: value.strip("\"'") for key, value in pairs}
+
+
+def _ls(words: Sequence[str]) -> int:
+    from coaddc.store.butler import Butler
+
+    root, data_id = _root(words)
+    table = Butler(root).query(**data_id)
+    print("\n".join(table.pformat(max_lines=-1, max_width=-1)) if len(table) else "no products")
+    return 0
+
+
+def _show(words: Sequence[str]) -> int:
+    from coaddc.store.butler import Butler
+
+    root, data_id = _root(words)
+    butler = Butler(root)
+    folder = Path(butler.uri("coadd", **data_id)).resolve()
+    folder = folder if folder.is_dir() else folder.parent
+    print(folder)
+    print((folder / "provenance.json").read_text())
+    print((folder / "config.yaml").read_text())
+    return 0
+
+
+def _diff(words: Sequence[str]) -> int:
+    from coaddc.model.errors import ConfigError
+    from coaddc.store.butler import Butler
+    from coaddc.store.status import config_diff
+
+    if len(words) != 3:
+        raise ConfigError('expected: coaddc diff ROOT "key=value ..." "key=value ..."')
+    butler = Butler(words[0])
+    first, second = (butler.get("coadd.config", **_root(text.split())[1]) for text in words[1:])
+    print(config_diff(first, second, words[1], words[2]) or "no difference")
+    return 0
+
+
+VERBS: dict[str, Callable[[Sequence[str]], int]] = {"plan": _plan, "ls": _ls, "show": _show, "diff": _diff}

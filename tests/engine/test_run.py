@@ -1,0 +1,188 @@
+"""Plans run on exposures in memory: pixels against truth, tilings and threads against each other."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.ndimage import map_coordinates
+
+from coaddc.engine.chain import Failure
+from coaddc.engine.events import Figures
+from coaddc.engine.unit import UnitRun
+from coaddc.model.assembly import (
+    Assembly,
+    Matching,
+    PsfModelSection,
+    Section,
+    StackSection,
+    Statistic,
+    WarpSection,
+)
+from coaddc.model.images import Coadd
+from coaddc.model.mask import bit
+from coaddc.model.psf import fwhm
+from coaddc.model.run_options import EngineOptions
+from coaddc.plan.compile import compile_suite
+from coaddc.plan.plan import Plan
+from coaddc.plan.select import Selector
+from tests.assemblies import MemorySurvey, assembly, one_patch, small_survey
+
+MATCHED = WarpSection(matching=Matching.psf_model)
+
+
+def compiled(survey: MemorySurvey, assemblies: Sequence[Assembly], **engine: object) -> Plan:
+    options = EngineOptions(**engine)  # type: ignore[arg-type]
+    patch = one_patch()
+    return compile_suite(
+        assemblies, Selector(survey.table), lambda _: [patch], lambda _: (set(), set()), options
+    )
+
+
+def run(
+    survey: MemorySurvey, *assemblies: Assembly, workers: int = 2, **engine: object
+) -> dict[str, Coadd | Failure]:
+    plan = compiled(survey, assemblies, workers=workers, **engine)
+    made = {}
+    with ThreadPoolExecutor(workers) as pool:
+        for unit in plan.units:
+            steps: list[int] = []
+            current = UnitRun(unit, survey.open, pool, workers)
+            for target, coadd in current.run(lambda steps=steps: steps.append(1)):  # type: ignore[misc]
+                made[target.product.name] = coadd
+            assert len(steps) == current.steps
+    return made
+
+
+def only(made: dict[str, Coadd | Failure]) -> Coadd:
+    (coadd,) = made.values()
+    assert isinstance(coadd, Coadd)
+    return coadd
+
+
+def flux_at(coadd: Coadd, ra: float, dec: float, radius: float) -> float:
+    x, y = coadd.wcs.to_pixel(ra=ra, dec=dec)
+    box = coadd.stacked.box
+    yy, xx = np.mgrid[box.y0 : box.y1, box.x0 : box.x1]
+    inside = (yy - y) ** 2 + (xx - x) ** 2 < radius**2
+    return float(coadd.stacked.image[inside].sum())
+
+
+def around(coadd: Coadd, *, y: float, x: float) -> np.ndarray:
+    """Cut a star out, moved to the middle of a pixel by a cubic spline."""
+    box = coadd.stacked.box
+    grid = np.arange(-15.0, 16.0)
+    at = np.meshgrid(y - box.y0 + grid, x - box.x0 + grid, indexing="ij")
+    return map_coordinates(np.nan_to_num(coadd.stacked.image).astype(float), at, order=3)
+
+
+def test_stars_of_a_direct_mean_have_their_flux_and_the_psf_that_it_says() -> None:
+    survey, stars = small_survey(seed=None)
+    coadd = only(run(survey, assembly()))
+    x, y = coadd.wcs.to_pixel(ra=stars.ra, dec=stars.dec)
+    box = coadd.stacked.box
+    inside = [i for i in range(x.size) if box.grow(-40).contains(y=y[i], x=x[i])]
+    assert len(inside) >= 9
+    for i in inside:
+        assert flux_at(coadd, stars.ra[i], stars.dec[i], 25.0) == pytest.approx(2e4, rel=5e-3)
+        cut = around(coadd, y=y[i], x=x[i])
+        assert fwhm(cut) * 0.2 == pytest.approx(float(np.nanmedian(coadd.psf.fwhm)), rel=0.05)
+
+
+def test_bad_pixels_leave_no_trace() -> None:
+    survey, _ = small_survey(seed=None)
+    coadd = only(run(survey, assembly()))
+    finite = np.isfinite(coadd.stacked.image)
+    assert finite.mean() > 0.8
+    assert coadd.stacked.image[finite].max() < 2e4
+    assert coadd.stacked.image[finite].min() > -20
+    assert (coadd.stacked.mask & bit("REJECTED")).any()
+
+
+def test_matched_stars_have_the_model_psf() -> None:
+    survey, stars = small_survey(seed=None)
+    model = PsfModelSection(fwhm=1.3)
+    coadd = only(run(survey, assembly(warp=MATCHED, psf_model=model)))
+    assert float(np.nanmedian(coadd.psf.fwhm)) == pytest.approx(1.3, rel=0.01)
+    assert coadd.stacked.n_image.max() == 5
+    x, y = coadd.wcs.to_pixel(ra=stars.ra, dec=stars.dec)
+    box = coadd.stacked.box
+    inside = [i for i in range(x.size) if box.grow(-40).contains(y=y[i], x=x[i])]
+    assert len(inside) >= 9
+    for i in inside:
+        assert fwhm(around(coadd, y=y[i], x=x[i])) * 0.2 == pytest.approx(1.3, rel=0.02)
+
+
+def test_noise_is_what_the_variance_says_where_and_in_apertures() -> None:
+    survey, _ = small_survey(seed=3)
+    dark = MemorySurvey([
+        replace(e, image=np.random.default_rng(i).normal(0, np.sqrt(e.variance)).astype(np.float32))
+        for i, e in enumerate(survey.exposures)
+    ])  # fmt: skip
+    coadd = only(run(dark, assembly()))
+    good = np.isfinite(coadd.stacked.image)
+    chi2 = np.mean(coadd.stacked.image[good] ** 2 / coadd.stacked.variance[good])
+    assert chi2 == pytest.approx(1.0, abs=0.03)
+    assert coadd.correlation.max() == coadd.correlation[6, 6] == pytest.approx(1.0)
+
+
+def test_neither_tiles_nor_threads_change_a_mean() -> None:
+    survey, _ = small_survey()
+    whole = only(run(survey, assembly(), workers=1))
+    cut = only(run(survey, assembly(), workers=2, tile=70))
+    scale = np.sqrt(np.nanmedian(whole.stacked.variance))
+    difference = np.abs(whole.stacked.image - cut.stacked.image)
+    assert np.nanmax(difference) < 1e-3 * scale
+    np.testing.assert_array_equal(np.isnan(whole.stacked.image), np.isnan(cut.stacked.image))
+    np.testing.assert_array_equal(whole.stacked.mask, cut.stacked.mask)
+    same = only(run(survey, assembly(), workers=3))
+    np.testing.assert_array_equal(whole.stacked.image, same.stacked.image)
+
+
+@pytest.mark.parametrize("statistic", [Statistic.clipped, Statistic.median])
+def test_neither_tiles_nor_threads_change_what_ranks_matched_warps(statistic: Statistic) -> None:
+    survey, _ = small_survey()
+    made = assembly(warp=MATCHED, stack=StackSection(statistic=statistic))
+    whole, cut = only(run(survey, made, workers=1)), only(run(survey, made, workers=2, tile=90))
+    scale = np.sqrt(np.nanmedian(whole.stacked.variance))
+    assert np.nanmax(np.abs(whole.stacked.image - cut.stacked.image)) < 1e-2 * scale
+    np.testing.assert_array_equal(whole.stacked.n_image, cut.stacked.n_image)
+
+
+def test_products_of_one_pass_equal_those_made_alone() -> None:
+    survey, _ = small_survey()
+    direct = assembly({"warp": "direct"})
+    matched = assembly({"warp": "matched"}, warp=MATCHED)
+    early = assembly({"early": "yes"}, early=Section(where="visit < 2"))
+    together = run(survey, direct, matched, early)
+    assert len(together) == 3
+    for single in (direct, matched, early):
+        ((name, alone),) = run(survey, single).items()
+        both = together[name]
+        assert isinstance(both, Coadd)
+        assert isinstance(alone, Coadd)
+        difference = np.nanmax(np.abs(both.stacked.image - alone.stacked.image))
+        assert difference < 1e-3 * np.sqrt(np.nanmedian(alone.stacked.variance))
+
+
+def test_a_broken_exposure_fails_only_what_needs_it() -> None:
+    survey, _ = small_survey()
+    broken = replace(survey, broken=frozenset({"v3-1"}))
+    early = assembly({"early": "yes"}, early=Section(where="visit < 3"))
+    made = run(broken, assembly(), early)
+    kinds = {name: type(coadd) for name, coadd in made.items()}
+    assert sorted(kind.__name__ for kind in kinds.values()) == ["Coadd", "Failure"]
+    failure = next(coadd for coadd in made.values() if isinstance(coadd, Failure))
+    assert "visit 3 detector 1 (v3-1): v3-1: truncated" in failure.reason
+
+
+def test_the_depth_is_where_a_star_has_five_sigma() -> None:
+    survey, _ = small_survey(seed=3)
+    coadd = only(run(survey, assembly()))
+    figures = Figures.of(coadd)
+    assert figures.inputs == 10
+    assert figures.fwhm == pytest.approx(float(np.nanmedian(coadd.psf.fwhm)))
+    # One exposure of the best visit reaches less deep, by less than the square root of all.
+    best = max(row.depth for row in survey.table)
+    assert best < figures.depth < best + 2.5 * np.log10(np.sqrt(5.0))
