@@ -17,9 +17,11 @@ from coaddc.sim.memory import ZERO_POINT_NJY, MemoryExposure
 FILE_BITS = {"BAD": 0, "SAT": 2, "CR": 3, "NO_DATA": 5}
 #: Degree of the polynomial that the PSF tables have in either coordinate together.
 DEGREE = 2
+#: Samples across a FWHM, where pixels are too coarse for that: a spline between six is good to 1e-3.
+SAMPLES = 6.0
 
 
-def write_exposure(path: Path, exposure: MemoryExposure, *, psf_half: int | None = None) -> None:
+def write_exposure(path: Path, exposure: MemoryExposure, *, psf_half: float | None = None) -> None:
     """Write an exposure as a FITS file of the demo survey's layout; equal exposures make equal bytes.
 
     Parameters
@@ -29,13 +31,12 @@ def write_exposure(path: Path, exposure: MemoryExposure, *, psf_half: int | None
     exposure
         Its row says what the cards say: the zero point is that of the file's ADU.
     psf_half
-        The PSF table's stamps are 2 psf_half + 1 pixels square; as large as the model's radius where it is
-        not said.
+        How far the PSF table reaches, pixels; as far as the model's radius where it is not said.
     """
     row = exposure.row
     unit = np.float64(10.0 ** ((ZERO_POINT_NJY - row.zero_point) / 2.5))
     wcs = exposure.wcs.header()
-    half = int(np.ceil(exposure.psf.radius)) if psf_half is None else psf_half
+    half = exposure.psf.radius if psf_half is None else psf_half
     image = fits.ImageHDU((exposure.image / unit).astype(np.float32), wcs, "IMAGE")
     image.header["BUNIT"] = "adu"
     mask = fits.ImageHDU(_file_mask(exposure.mask), wcs, "MASK")
@@ -43,7 +44,8 @@ def write_exposure(path: Path, exposure: MemoryExposure, *, psf_half: int | None
         mask.header[f"BIT{number}"] = (plane, PLANES[plane][1])
     variance = fits.ImageHDU((exposure.variance / unit**2).astype(np.float32), wcs, "VARIANCE")
     variance.header["BUNIT"] = "adu2"
-    psf = psf_table(exposure.psf, exposure.shape, half)
+    step = min(1.0, row.seeing / row.pixel_scale / SAMPLES)
+    psf = psf_table(exposure.psf, exposure.shape, half, step)
     fits.HDUList([fits.PrimaryHDU(header=_cards(row)), image, mask, variance, psf]).writeto(path)
 
 
@@ -76,8 +78,10 @@ def _file_mask(mask: NDArray[np.int32]) -> NDArray[np.int16]:
     return result
 
 
-def psf_table(psf: Psf, shape: tuple[int, int], half: int) -> fits.BinTableHDU:
+def psf_table(psf: Psf, shape: tuple[int, int], reach: float, step: float) -> fits.BinTableHDU:
     """Return a PSF model as PSFEx writes it: stamps whose pixels are polynomials in the position.
+
+    The stamps reach this far, pixels, and are sampled at this step, which is their PSF_SAMP.
 
     The stamps are in order of 1, x, x**2, y, x y, y**2, with x = (X - POLZERO1) / POLSCAL1 and X the FITS
     (1-based) position (PSFEx manual, appendix "The .psf file format"). The polynomials are fitted to the
@@ -86,9 +90,10 @@ def psf_table(psf: Psf, shape: tuple[int, int], half: int) -> fits.BinTableHDU:
     ny, nx = shape
     zero, scale = ((nx + 1) / 2.0, (ny + 1) / 2.0), (nx / 2.0, ny / 2.0)
     v, u = (g.ravel() for g in np.meshgrid(*[np.linspace(-1.0, 1.0, 5)] * 2, indexing="ij"))
-    dy, dx = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
+    half = int(np.ceil(reach / step))
+    dy, dx = np.mgrid[-half : half + 1, -half : half + 1] * step
     places = zip(u * scale[0] + zero[0] - 1.0, v * scale[1] + zero[1] - 1.0, strict=True)
-    stamps: Floats = np.array([psf.evaluate(x=x, y=y, dx=dx, dy=dy) for x, y in places])
+    stamps: Floats = np.array([psf.evaluate(x=x, y=y, dx=dx, dy=dy) for x, y in places]) * step**2
     terms = np.stack([u**i * v**j for j in range(DEGREE + 1) for i in range(DEGREE + 1 - j)], axis=1)
     fit = np.linalg.pinv(terms) @ stamps.reshape(u.size, -1)
     cube = fit.reshape(1, -1, *dx.shape).astype(np.float32)
@@ -99,7 +104,7 @@ def psf_table(psf: Psf, shape: tuple[int, int], half: int) -> fits.BinTableHDU:
     for axis, name in enumerate(("X_IMAGE", "Y_IMAGE")):
         cards += [(f"POLGRP{axis + 1}", 1), (f"POLNAME{axis + 1}", name)]
         cards += [(f"POLZERO{axis + 1}", zero[axis]), (f"POLSCAL{axis + 1}", scale[axis])]
-    cards += [("POLNGRP", 1), ("POLDEG1", DEGREE), ("PSF_SAMP", 1.0), ("PSFNAXIS", 3)]
+    cards += [("POLNGRP", 1), ("POLDEG1", DEGREE), ("PSF_SAMP", step), ("PSFNAXIS", 3)]
     cards += [("PSFAXIS1", side), ("PSFAXIS2", side), ("PSFAXIS3", count)]
     table.header.extend(cards)
     return table

@@ -130,7 +130,7 @@ def _coloured(rng: np.random.Generator, red: Floats, low: float, high: float) ->
 
 
 def _stars(rng: np.random.Generator, count: int, reach: float) -> StarList:
-    red = _magnitudes(rng, count, 13.2, 24.0, 0.15)
+    red = _magnitudes(rng, count, 12.6, 24.0, 0.15)
     return StarList(*_scatter(rng, count, reach), _coloured(rng, red, 0.2, 1.4))
 
 

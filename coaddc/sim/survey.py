@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from coaddc.model.digest import digest
 from coaddc.model.errors import DataError
@@ -56,9 +57,10 @@ def simulate(options: Simulation, path: Path, report: Report | None = None) -> N
     DataError
         Where the folder holds something else, or cannot be written.
     """
+    path = path.expanduser().absolute()
     if _holds(path, options):
         return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{uuid4().hex[:12]}")
     try:
         _write(options, draft, report)
         draft.rename(path)
@@ -91,7 +93,6 @@ def _mark(options: Simulation) -> dict[str, Any]:
 
 def _write(options: Simulation, folder: Path, report: Report | None) -> None:
     """Write all files of the survey."""
-    shutil.rmtree(folder, ignore_errors=True)
     (folder / "exposures").mkdir(parents=True)
     (folder / "truth").mkdir()
     visits, detectors = schedule(options), mosaic(options)
