@@ -164,8 +164,8 @@ def test_every_function_offered_is_there(name: str) -> None:
 
 
 WORDS = (
-    "seeing band exposures < = ( ) 'g' 1 AND OR NOT SELECT FROM read_text('/etc/passwd') , * IN UNION WHERE ; "
-    "-- /* */ IS NULL OVER PIVOT COPY ATTACH ' \" $$ :: DATE [ ] x-> . \n"
+    "seeing band exposures < = ( ) 'g' 1 AND OR NOT SELECT FROM read_text('/etc/passwd') , * IN UNION "
+    "WHERE ; -- /* */ IS NULL OVER PIVOT COPY ATTACH ' \" $$ :: DATE [ ] x-> . \n"
 )
 
 
