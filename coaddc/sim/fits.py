@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.mask import PLANES
 from coaddc.model.psf import Floats, Psf
+from coaddc.model.wcs import Wcs
 from coaddc.sim.memory import ZERO_POINT_NJY, MemoryExposure
 
 #: Bit of each plane in the files: not those of `coaddc.model.mask`, as no survey's are.
@@ -35,7 +36,7 @@ def write_exposure(path: Path, exposure: MemoryExposure, *, psf_half: float | No
     """
     row = exposure.row
     unit = np.float64(10.0 ** ((ZERO_POINT_NJY - row.zero_point) / 2.5))
-    wcs = exposure.wcs.header()
+    wcs = _wcs_cards(exposure.wcs)
     half = exposure.psf.radius if psf_half is None else psf_half
     image = fits.ImageHDU((exposure.image / unit).astype(np.float32), wcs, "IMAGE")
     image.header["BUNIT"] = "adu"
@@ -47,6 +48,16 @@ def write_exposure(path: Path, exposure: MemoryExposure, *, psf_half: float | No
     step = min(1.0, row.seeing / row.pixel_scale / SAMPLES)
     psf = psf_table(exposure.psf, exposure.shape, half, step)
     fits.HDUList([fits.PrimaryHDU(header=_cards(row)), image, mask, variance, psf]).writeto(path)
+
+
+def _wcs_cards(wcs: Wcs) -> fits.Header:
+    """Return the WCS with a CD matrix, which SWarp and SCAMP need, in place of PC and CDELT."""
+    header = wcs.header()
+    for i in (1, 2):
+        step = header.pop(f"CDELT{i}", 1.0)
+        for j in (1, 2):
+            header[f"CD{i}_{j}"] = step * header.pop(f"PC{i}_{j}", float(i == j))
+    return header
 
 
 def _cards(row: ExposureRow) -> fits.Header:
