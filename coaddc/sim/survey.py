@@ -37,7 +37,7 @@ def default_path(options: Simulation) -> Path:
     return cache / f"demo-{digest(VERSION, asdict(options))[:12]}"
 
 
-def simulate(options: Simulation, path: Path, report: Report | None = None) -> None:
+def simulate(options: Simulation, path: Path | str, report: Report | None = None) -> None:
     """Write the demo survey to a folder, unless it is there.
 
     It is written beside its place and renamed once, so that it is there whole or not at all, however many
@@ -57,7 +57,7 @@ def simulate(options: Simulation, path: Path, report: Report | None = None) -> N
     DataError
         Where the folder holds something else, or cannot be written.
     """
-    path = path.expanduser().absolute()
+    path = Path(path).expanduser().absolute()
     if _holds(path, options):
         return
     draft = path.with_name(f".{path.name}.{uuid4().hex[:12]}")
