@@ -11,6 +11,7 @@ from coaddc.model.geom import Box
 from coaddc.model.images import Exposure, Image, Mask, Pixels, Warp
 from coaddc.model.mask import bit, bits
 from coaddc.ops.interpolant import interpolant_1d
+from coaddc.ops.orientation import Orientation
 from coaddc.ops.pixel_map import PixelMap
 
 #: Raised whenever the pixels that `warp` makes change.
@@ -63,8 +64,10 @@ def warp(
         return None
     part = box.clip(pixel_map.box)
     scheme = interpolant_1d(interpolant)
-    section = needed.grow(scheme.margin)
-    image, variance, mask = _prepare(exposure, section, scheme)
+    turn = Orientation.of(pixel_map)
+    section = turn.box(needed.grow(scheme.margin))
+    read = exposure.read(needed.grow(scheme.margin + MARGIN).clip(Box.of_shape(exposure.shape)))
+    planes = _prepare(_filled(turn.pixels(read)), section, turn.limits, scheme)
     ny, nx = part.shape
     outputs = (
         np.empty((ny, nx), np.float32),
@@ -76,10 +79,10 @@ def warp(
         scheme.weights,
         scheme.variances,
         scheme.sizes,
-        (image, variance, mask),
+        planes,
         (section.y0, section.x0),
-        exposure.shape,
-        pixel_map.nodes,
+        turn.limits,
+        turn.nodes(pixel_map.nodes),
         pixel_map.active,
         (pixel_map.step, *pixel_map.origin),
         (part.y0, part.x0),
@@ -90,13 +93,14 @@ def warp(
     return Warp(part, *outputs)
 
 
-def _prepare(exposure: Exposure, section: Box, scheme: Interpolant1d) -> tuple[Image, Image, Mask]:
-    """Read a section and make it ready: bad pixels filled, edges mirrored, prefiltered; the mask spread.
+def _prepare(
+    pixels: Pixels, section: Box, limits: tuple[int, int], scheme: Interpolant1d
+) -> tuple[Image, Image, Mask]:
+    """Make the pixels of a section ready: edges mirrored, image prefiltered, mask spread.
 
     Whatever lies within the section does not depend on where the section ends.
     """
-    whole = Box.of_shape(exposure.shape)
-    pixels = _filled(exposure.read(section.grow(MARGIN).clip(whole)))
+    whole = Box.of_shape(limits)
     inside = section.clip(whole)
     slices = inside.within(pixels.box)
     pad = ((inside.y0 - section.y0, section.y1 - inside.y1), (inside.x0 - section.x0, section.x1 - inside.x1))
