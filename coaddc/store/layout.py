@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from urllib.parse import quote
 
 from coaddc.model.digest import digest
@@ -63,12 +63,15 @@ class Layout:
 
     template: str
     implied: Mapping[str, str]
-    _parts: tuple[tuple[str, str | None], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_parts", tuple(_parse(self.template)))
+        _ = self._parts
 
-    @property
+    @cached_property
+    def _parts(self) -> tuple[tuple[str, str | None], ...]:
+        return tuple(_parse(self.template))
+
+    @cached_property
     def fields(self) -> frozenset[str]:
         """The keys that the template names, and ``others`` where it has it."""
         return frozenset(name for _, name in self._parts if name is not None)
@@ -86,8 +89,8 @@ class Layout:
         ConfigError
             Where the template names a key that the data ID has not, or a value is empty.
         """
-        text = "".join(literal + self._text(name, data_id) for literal, name in self._parts)
-        return "/".join(part for part in text.split("/") if part)
+        text = "".join([literal + self._text(name, data_id) for literal, name in self._parts])
+        return "/".join(filter(None, text.split("/")))
 
     def _text(self, name: str | None, data_id: DataId) -> str:
         if name is None:
@@ -106,7 +109,9 @@ class Layout:
         )
 
     def _others(self, data_id: DataId) -> list[str]:
-        names = {key for key in data_id if str(data_id[key]) != self.implied.get(key)} - self.fields
+        names = [k for k in data_id if k not in self.fields and str(data_id[k]) != self.implied.get(k)]
+        if not names:
+            return names
         order = {key: at for at, key in enumerate((*PLACE_KEYS, *self.implied))}
         return sorted(names, key=lambda key: (key == VARIANT, order.get(key, len(order)), key))
 
