@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 
@@ -26,11 +27,11 @@ from coaddc.model.survey import Survey
 from coaddc.plan.compile import compile_suite
 from coaddc.plan.explain import explain
 from coaddc.plan.plan import Plan
-from coaddc.plan.predicate import check_sections
-from coaddc.plan.select import Selector
+from coaddc.plan.select import Selector, check_sections
 from coaddc.plan.task import OP_VERSIONS
 from coaddc.sim.survey import default_path, simulate
-from coaddc.store.store import Conflict, Current, Outdated, Store
+from coaddc.store.status import Conflict, Current, Outdated
+from coaddc.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Compiled:
 def build(suite: Suite) -> bool:
     """Make all that a suite asks for; say whether all of it stands, and something does."""
     console = Console()
-    store = Store(suite.store, suite.implied)
+    store = _store(suite)
     whole = True
     for compiled in compile_parts(suite, store, console):
         whole &= _run(suite, compiled, store, console)
@@ -57,10 +58,14 @@ def build(suite: Suite) -> bool:
 def show_plan(suite: Suite) -> bool:
     """Compile a suite and print the plan; make nothing."""
     console = Console()
-    for compiled in compile_parts(suite, Store(suite.store, suite.implied), console):
+    for compiled in compile_parts(suite, _store(suite), console):
         console.print(explain(compiled.plan), highlight=False, markup=False, soft_wrap=True)
         _tell_problems(compiled.scan, console)
     return True
+
+
+def _store(suite: Suite) -> Store:
+    return Store(Path(suite.store.root), suite.store, suite.implied)
 
 
 def compile_parts(suite: Suite, store: Store, console: Console) -> list[Compiled]:
@@ -98,7 +103,7 @@ def _compile(suite: Suite, assemblies: list[Assembly], store: Store, console: Co
 
     held = partial(_held, store)
     return Compiled(
-        compile_suite(assemblies, Selector(found.table), patches, held, suite.engine), found, skymap
+        compile_suite(assemblies, Selector(found.table, covered), patches, held, suite.engine), found, skymap
     )
 
 

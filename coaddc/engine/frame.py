@@ -55,10 +55,11 @@ class Frame:
         return correlation(self.interpolant, self.psf.jacobian(y=y, x=x), CORRELATION_HALF)
 
     def kernels(self, task: Task) -> KernelField:
-        """Return the matching kernels of a match task over the whole patch."""
+        """Return the matching kernels of a match task, over all of the patch that the exposure reaches."""
         with self._lock:
             if task.digest not in self._kernels:
-                field = kernel_field(self.psf, matching(task), self._box, self.correlation)
+                reached = self.pixel_map.box if self.pixel_map else self._box
+                field = kernel_field(self.psf, matching(task), reached, self.correlation)
                 self._kernels[task.digest] = field
             return self._kernels[task.digest]
 

@@ -368,33 +368,3 @@ def merge(
                 variances[v, u] = variance[y, x]
                 masks[v, u] = mask[y, x]
                 weights[v, u] = w
-
-
-@jit
-def grow_bits(mask: Int32, radius: int, out: Int32) -> None:
-    """Or the bits of a mask over squares of side 2 radius + 1, rows first, then columns.
-
-    Parameters
-    ----------
-    mask : (ny, nx)
-        Bits, left as they are.
-    radius
-        Half-width of the square, pixels.
-    out : (ny, nx)
-        Output.
-    """
-    ny, nx = mask.shape
-    rows = np.zeros((ny, nx), np.int32)
-    for y in range(ny):
-        for x in range(nx):
-            m = mask[y, x]
-            if m:
-                for u in range(max(0, x - radius), min(nx, x + radius + 1)):
-                    rows[y, u] |= m
-    out[:, :] = 0
-    for y in range(ny):
-        for x in range(nx):
-            m = rows[y, x]
-            if m:
-                for v in range(max(0, y - radius), min(ny, y + radius + 1)):
-                    out[v, x] |= m

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.signal import fftconvolve
 
-from coaddc.kernels.stack import grow_bits
 from coaddc.model.geom import Box
 from coaddc.model.images import Warp
 from coaddc.model.mask import bit
@@ -239,7 +238,7 @@ def noise_gain(kernel: Floats, correlation: Floats) -> float:
     return float(both[both.shape[0] // 2, both.shape[1] // 2])
 
 
-def match(warp: Warp, kernels: KernelField, box: Box) -> Warp:
+def match(warp: Warp, kernels: KernelField, box: Box) -> Warp | None:
     """Convolve a warp with the kernels of its place.
 
     Parameters
@@ -249,35 +248,52 @@ def match(warp: Warp, kernels: KernelField, box: Box) -> Warp:
     kernels
         From `kernel_field`.
     box
-        The result's.
+        Where the result is wanted.
 
     Returns
     -------
     Warp
-        Weight 0 within `KernelField.edge` pixels of missing data; each bit of the mask grown by
-        `KernelField.core` pixels.
+        On the part of the box that the warp reaches; None where that is nothing. Weight 0 within
+        `KernelField.edge` pixels of missing data; each bit of the mask grown by `KernelField.core` pixels.
     """
-    half = kernels.mean.shape[0] // 2
-    wide = box.grow(half)
+    box = box.clip(warp.box)
+    if not box.area:
+        return None
+    wide = box.grow(kernels.mean.shape[0] // 2)
     image, variance, weight, mask = (_spread(plane, warp.box, wide) for plane in _planes(warp))
     at = box.within(wide)
     size = [fft.next_fast_len(n, real=True) for n in wide.shape]
     matched = _convolve(image, kernels, box, wide, size)
     square = kernels.mean**2
-    spread = _apply(fft.rfft2(variance.astype(np.float32), size), square / square.sum(), wide.shape, size)
+    spread = _apply(fft.rfft2(variance, size), square / square.sum(), wide.shape, size)
     noise = np.maximum(spread[at], 0.0) * kernels.on(kernels.gain, box)
-    bits = np.empty_like(mask)
-    grow_bits(mask, kernels.core, bits)
-    missing = np.empty_like(mask)
-    grow_bits((weight <= 0).astype(np.int32), kernels.edge, missing)
-    gone = missing[at] > 0
+    bits = grow_bits(mask, kernels.core)[at] & ~bit("NO_DATA")
+    gone = grow_bits((weight <= 0).astype(np.int32), kernels.edge)[at] > 0
     return Warp(
         box,
         np.where(gone, 0, matched).astype(np.float32),
         np.where(gone, 0, noise).astype(np.float32),
-        np.where(gone, bit("NO_DATA"), bits[at] & ~bit("NO_DATA")).astype(np.int32),
+        np.where(gone, bit("NO_DATA"), bits).astype(np.int32),
         np.where(gone, 0, weight[at]).astype(np.float32),
     )
+
+
+def grow_bits(mask: NDArray[np.int32], radius: int) -> NDArray[np.int32]:
+    """Return the bits of a mask, or-ed over squares of side 2 radius + 1.
+
+    Rows first, then columns; windows of doubling width are or-ed with themselves, shifted.
+    """
+    for axis in (0, 1):
+        grown = np.moveaxis(
+            np.pad(mask, [(radius, radius) if a == axis else (0, 0) for a in (0, 1)]), axis, 0
+        )
+        span, width = 1, 2 * radius + 1
+        while span < width:
+            step = min(span, width - span)
+            grown = grown[:-step] | grown[step:]
+            span += step
+        mask = np.moveaxis(grown, 0, axis)
+    return mask
 
 
 def _planes(warp: Warp) -> tuple[NDArray[Any], ...]:

@@ -8,7 +8,7 @@ import pytest
 from coaddc.model.errors import PlanError
 from coaddc.model.exposures import ExposureRow, ExposureTable
 from coaddc.model.skymap_options import SkymapOptions
-from coaddc.model.skymaps.discrete import DiscreteSkymap, discrete_for
+from coaddc.model.skymaps.discrete import DiscreteSkymap, discrete_for, discrete_from
 from coaddc.model.skymaps.make import make_skymap, reopen_skymap, skymap_from
 from tests.model.skymap_rows import row
 
@@ -40,14 +40,24 @@ def test_the_tract_holds_all_corners_across_ra_zero_and_at_the_poles(ra: float, 
         assert y.max() <= box.y1 - 0.5
     # and no row or column of patches is empty of them
     x, y = wcs.to_pixel(ra=[r.corner_ra for r in table], dec=[r.corner_dec for r in table])
-    assert x.max() - x.min() > (skymap.grid.nx - 1) * 700
-    assert y.max() - y.min() > (skymap.grid.ny - 1) * 700
+    assert x.max() - x.min() > (skymap.grid.nx - 1) * skymap.grid.inner
+    assert y.max() - y.min() > (skymap.grid.ny - 1) * skymap.grid.inner
+    assert skymap.grid.inner <= 700
 
 
 def test_a_small_survey_is_one_patch() -> None:
     patches = fit([row()]).patches(0)
     assert [(p.name, p.sequence, p.tract) for p in patches] == [("0,0", 0, 0)]
     assert patches[0].box == patches[0].inner  # clipped
+
+
+def test_patches_are_no_larger_than_the_survey_needs() -> None:
+    skymap = fit([row()])
+    x, y = skymap.patches(0)[0].wcs.to_pixel(ra=row().corner_ra, dec=row().corner_dec)
+    extent = max(np.ptp(x), np.ptp(y))
+    assert extent < skymap.grid.inner <= extent + 52
+    again = discrete_from("sky", skymap.definition)
+    assert again == skymap
 
 
 def test_borders_overlap_and_end_at_the_edge_of_the_tract() -> None:
@@ -57,7 +67,8 @@ def test_borders_overlap_and_end_at_the_edge_of_the_tract() -> None:
     assert nx != skymap.grid.ny
     second = patches[nx + 1]
     assert second.name == "1,1"
-    assert (second.box.y0, second.box.x0, second.box.y1, second.box.x1) == (960, 960, 2040, 2040)
+    assert skymap.grid.inner == 950  # not 1000: three fit the survey
+    assert (second.box.y0, second.box.x0, second.box.y1, second.box.x1) == (910, 910, 1940, 1940)
     assert (patches[0].box.y0, patches[0].box.x0) == (0, 0)
     assert sum(p.inner.area for p in patches) == skymap.grid.box.area
 

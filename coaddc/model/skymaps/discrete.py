@@ -36,12 +36,15 @@ class DiscreteSkymap:
         Tangent point, degrees.
     grid
         Of the tract.
+    largest
+        Side, pixels, that patches were allowed to have; they are smaller where the survey fits in less.
     """
 
     name: str
     ra: float
     dec: float
     grid: Grid
+    largest: int
 
     @property
     def definition(self) -> dict[str, object]:
@@ -55,7 +58,8 @@ class DiscreteSkymap:
             "ny": self.grid.ny,
             "x": self.grid.x,
             "y": self.grid.y,
-            "patch_inner": self.grid.inner,
+            "patch_inner": self.largest,
+            "patch_side": self.grid.inner,
             "patch_border": self.grid.border,
             "clip_border": self.grid.clip,
         }
@@ -80,11 +84,12 @@ def discrete_from(name: str, definition: Mapping[str, Any]) -> DiscreteSkymap:
         ny=int(definition["ny"]),
         x=int(definition["x"]),
         y=int(definition["y"]),
-        inner=int(definition["patch_inner"]),
+        inner=int(definition["patch_side"]),
         border=int(definition["patch_border"]),
         clip=bool(definition["clip_border"]),
     )
-    return DiscreteSkymap(name, float(definition["ra"]), float(definition["dec"]), grid)
+    ra, dec, largest = float(definition["ra"]), float(definition["dec"]), int(definition["patch_inner"])
+    return DiscreteSkymap(name, ra, dec, grid, largest)
 
 
 def discrete_for(options: SkymapOptions, rows: Sequence[ExposureRow]) -> DiscreteSkymap:
@@ -106,19 +111,29 @@ def discrete_for(options: SkymapOptions, rows: Sequence[ExposureRow]) -> Discret
     ra, dec = _middle(footprints)
     _check_reach(options.name, known, footprints, vectors(ra=ra, dec=dec))
     x, y = Wcs.tan(ra=ra, dec=dec, scale=scale, x=0, y=0).to_pixel(ra=footprints.ra, dec=footprints.dec)
-    nx, x0 = whole_patches(float(x.min()), float(x.max()), options.patch_inner)
-    ny, y0 = whole_patches(float(y.min()), float(y.max()), options.patch_inner)
+    side = _side(max(float(np.ptp(x)), float(np.ptp(y))), options.patch_inner)
+    nx, x0 = whole_patches(float(x.min()), float(x.max()), side)
+    ny, y0 = whole_patches(float(y.min()), float(y.max()), side)
     grid = Grid(
         scale=scale,
         nx=nx,
         ny=ny,
         x=-x0,
         y=-y0,
-        inner=options.patch_inner,
+        inner=side,
         border=options.patch_border,
         clip=options.clip_border,
     )
-    return DiscreteSkymap(options.name, ra, dec, grid)
+    return DiscreteSkymap(options.name, ra, dec, grid, options.patch_inner)
+
+
+def _side(extent: float, largest: int) -> int:
+    """Return the side of patches that cover an extent, pixels, with as few as the largest side allows.
+
+    A multiple of 50, unless that is too large: small changes of the survey leave it as it is.
+    """
+    count = math.ceil((extent + 2) / largest)
+    return min(largest, 50 * math.ceil((extent + 2) / count / 50))
 
 
 def _usual_scale(name: str, rows: Sequence[ExposureRow]) -> float:
