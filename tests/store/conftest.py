@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 from dataclasses import replace
 
@@ -9,6 +10,9 @@ from tests.coadds import awkward_coadd, make_product
 
 IMPLIED = {"selection": "deep", "baseline": "all", "warp": "direct", "stack": "mean"}
 ALIASES = {"filter": "band", "warpType": "warp", "seeingCutoff": "selection"}
+#: Not by forking this process, which has threads; nor each from nothing, which takes seconds.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.store.test_many_writers"])
 REQUEST = "coadd/{band}/{tract}/{patch}/{selection}Coadd{warp}.fits"
 
 

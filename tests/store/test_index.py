@@ -1,11 +1,10 @@
-import multiprocessing
 import sqlite3
 
 import pytest
 
 from coaddc.store.butler import Butler
 from coaddc.store.index import FILE, select
-from tests.store.conftest import IMPLIED, publish
+from tests.store.conftest import IMPLIED, PROCESSES, publish
 
 
 def digests(root, where=None):
@@ -88,9 +87,8 @@ def _select(root, results):
 
 
 def test_processes_that_make_the_index_at_once_all_see_everything(filled):
-    context = multiprocessing.get_context("fork")
-    results = context.Queue()
-    readers = [context.Process(target=_select, args=(filled, results)) for _ in range(6)]
+    results = PROCESSES.Queue()
+    readers = [PROCESSES.Process(target=_select, args=(filled, results)) for _ in range(6)]
     for reader in readers:
         reader.start()
     found = [results.get(timeout=60) for _ in readers]

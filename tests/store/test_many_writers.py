@@ -1,6 +1,5 @@
 """Many processes, some of them killed, write one store."""
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -15,9 +14,7 @@ from coaddc.io.coadd_file import read_coadd
 from coaddc.model.errors import StoreError
 from coaddc.store.store import Current, Store
 from tests.coadds import make_product
-from tests.store.conftest import REQUEST, publish, store_at
-
-SPAWN = multiprocessing.get_context("fork")
+from tests.store.conftest import PROCESSES, REQUEST, publish, store_at
 
 
 def assert_whole(root):
@@ -43,7 +40,7 @@ def _publish_many(root, start, count):
 @pytest.mark.parametrize("round_", range(6))
 def test_nothing_half_written_is_ever_found_whenever_a_writer_is_killed(tmp_path, round_):
     root = tmp_path / "coadds"
-    writer = SPAWN.Process(target=_publish_many, args=(root, 0, 10_000))
+    writer = PROCESSES.Process(target=_publish_many, args=(root, 0, 10_000))
     writer.start()
     deadline = time.monotonic() + 20
     while not (root / "scratch").exists() and time.monotonic() < deadline:
@@ -61,7 +58,7 @@ def test_nothing_half_written_is_ever_found_whenever_a_writer_is_killed(tmp_path
 
 def test_processes_that_write_different_products_all_succeed(tmp_path):
     root = tmp_path / "coadds"
-    writers = [SPAWN.Process(target=_publish_many, args=(root, 7 * i, 7)) for i in range(4)]
+    writers = [PROCESSES.Process(target=_publish_many, args=(root, 7 * i, 7)) for i in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -77,8 +74,8 @@ def test_of_two_recipes_that_race_for_one_data_id_one_is_refused(tmp_path, templ
     root = tmp_path / "coadds"
     options = {"template": template} if template else {}
     publish(store_at(root, **options), "0" * 32, band="z")  # so that both find the template
-    ready, results = SPAWN.Barrier(2), SPAWN.Queue()
-    writers = [SPAWN.Process(target=_race_by, args=(root, r, ready, results, options)) for r in "ab"]
+    ready, results = PROCESSES.Barrier(2), PROCESSES.Queue()
+    writers = [PROCESSES.Process(target=_race_by, args=(root, r, ready, results, options)) for r in "ab"]
     for writer in writers:
         writer.start()
     outcome = dict(results.get(timeout=60) for _ in writers)
@@ -150,10 +147,10 @@ def _read_forever(path, stop, failures):
 
 def test_a_reader_never_sees_a_product_come_and_go_while_versions_change(store):
     place = publish(store)
-    stop, failures = SPAWN.Event(), SPAWN.Queue()
-    reader = SPAWN.Process(target=_read_forever, args=(place / "coadd.fits", stop, failures))
+    stop, failures = PROCESSES.Event(), PROCESSES.Queue()
+    reader = PROCESSES.Process(target=_read_forever, args=(place / "coadd.fits", stop, failures))
     reader.start()
-    for index in range(30):
+    for index in range(12):
         publish(store, f"{index:032x}", seed=index)
     stop.set()
     reader.join()
@@ -165,8 +162,8 @@ def _freeze(root, value, results):
 
 
 def test_all_who_freeze_one_name_at_once_get_the_same_data(tmp_path):
-    results = SPAWN.Queue()
-    writers = [SPAWN.Process(target=_freeze, args=(tmp_path / "coadds", i, results)) for i in range(6)]
+    results = PROCESSES.Queue()
+    writers = [PROCESSES.Process(target=_freeze, args=(tmp_path / "coadds", i, results)) for i in range(6)]
     for writer in writers:
         writer.start()
     found = [results.get(timeout=60) for _ in writers]
