@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,12 +12,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from coaddc.engine.report import Follower, counts, progress_bar, summary
+from coaddc.engine.report import Follower, counts, progress_bar, summary, terminal
 from coaddc.engine.run import run_plan
 from coaddc.io.exposure import open_exposure
 from coaddc.io.scan import Scan, scan
 from coaddc.model.assembly import Assembly
 from coaddc.model.errors import StoreError
+from coaddc.model.images import Coadd
 from coaddc.model.product import Product
 from coaddc.model.skymap import Patch, Skymap
 from coaddc.model.skymaps.cover import covering
@@ -47,7 +49,7 @@ class Compiled:
 
 def build(suite: Suite) -> bool:
     """Make all that a suite asks for; say whether all of it stands, and something does."""
-    console = Console()
+    console = terminal()
     store = _store(suite)
     whole = True
     for compiled in compile_parts(suite, store, console):
@@ -57,7 +59,7 @@ def build(suite: Suite) -> bool:
 
 def show_plan(suite: Suite) -> bool:
     """Compile a suite and print the plan; make nothing."""
-    console = Console()
+    console = terminal()
     for compiled in compile_parts(suite, _store(suite), console):
         console.print(explain(compiled.plan), highlight=False, markup=False, soft_wrap=True)
         _tell_problems(compiled.scan, console)
@@ -147,14 +149,22 @@ def _run(suite: Suite, compiled: Compiled, store: Store, console: Console) -> bo
     log.info("%s", explain(plan))
     if plan.units:
         store.freeze(_place(compiled.skymap.name), compiled.skymap.definition)
-    started = {"started": datetime.now(UTC).isoformat(), "ops": dict(OP_VERSIONS)}
-    publish = partial(store.publish, provenance=started)
+    started = _now()
+
+    def publish(product: Product, coadd: Coadd) -> Path:
+        made = {"ops": dict(OP_VERSIONS), "started": started, "finished": _now(), "command": sys.argv}
+        return store.publish(product, coadd, made)
+
     with Follower(console, len(plan.units), show=suite.engine.progress) as follower:
         run_plan(plan, suite.engine, open_exposure, publish, follower)
     console.print(summary(plan, follower.made, follower.failed))
     console.print(counts(plan, follower.made, follower.failed), highlight=False)
     _tell_problems(compiled.scan, console)
     return not follower.failed and bool(follower.made or plan.current)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _tell_problems(found: Scan, console: Console) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from coaddc.engine.events import Event, Failed, Made, StepDone, UnitStarted
+from coaddc.model.product import DataId
 from coaddc.plan.plan import Plan
 
 
@@ -67,24 +69,44 @@ def progress_bar(console: Console, *, show: bool) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not (show and console.is_terminal))
 
 
+def terminal() -> Console:
+    """Return where to write; wide where nobody's window is the limit."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
 def summary(plan: Plan, made: Sequence[Made], failed: Sequence[Failed]) -> Table:
     """Return the table that ends a run: every product asked for, with its figures and place, or why not."""
-    table = Table(title=None, show_edge=False)
-    for name, justify in (("product", "left"), ("inputs", "right"), ("Mpix", "right"), ("FWHM", "right")):
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    table.add_column("depth", justify="right")
+    ids = [dict(request.data_id) for request in plan.requests]
+    same = {key: value for key, value in ids[0].items() if all(other.get(key) == value for other in ids)}
+    if len(ids) == 1:
+        same.pop("band")
+    table = Table(title=_named(same), title_justify="left", title_style="", show_edge=False)
+    table.add_column("product", overflow="fold")
+    for column in ("inputs", "Mpix", "FWHM", "depth"):
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("where, or why not", overflow="fold")
+
+    def label(data_id: DataId) -> str:
+        return _named({key: value for key, value in data_id.items() if key not in same})
+
     for done in made:
         f = done.figures
         numbers = (str(f.inputs), f"{f.pixels / 1e6:.2f}", f'{f.fwhm:.2f}"', f"{f.depth:.2f}")
-        table.add_row(done.target.product.name, *numbers, str(done.path))
+        table.add_row(label(done.target.product.data_id), *numbers, str(done.path))
     for product in plan.current:
-        table.add_row(product.name, "", "", "", "", "up to date")
+        table.add_row(label(product.data_id), "", "", "", "", "up to date")
     for lost in failed:
-        table.add_row(lost.target.product.name, "", "", "", "", f"[red]failed[/red]: {lost.error}")
+        table.add_row(
+            label(lost.target.product.data_id), "", "", "", "", f"failed: {lost.error}", style="red"
+        )
     for request in plan.empty:
-        table.add_row(request.name, "0", "", "", "", "; ".join(request.notes) or "no exposures")
+        table.add_row(label(request.data_id), "0", "", "", "", "; ".join(request.notes))
     return table
+
+
+def _named(data_id: DataId) -> str:
+    return escape(" ".join(f"{key}={value}" for key, value in data_id.items()))
 
 
 def counts(plan: Plan, made: Sequence[Made], failed: Sequence[Failed]) -> str:

@@ -42,18 +42,21 @@ def skymap_from(name: str, definition: Mapping[str, Any]) -> Skymap:
     Raises
     ------
     PlanError
-        Where the definition is of no layout that is known.
+        Where the definition is of no layout that is known, or lacks a number.
     """
-    match definition.get("layout"):
-        case "discrete":
-            return discrete_from(name, definition)
-        case "ring":
-            values = {key: definition[key] for key in _SHARED + _RING}
-            return RingSkymap.make(SkymapOptions(name=name, layout=Layout.ring, **values))
-        case other:
-            raise PlanError(
-                f"skymap {name}: its frozen definition has the layout {other!r}, not discrete or ring"
-            )
+    try:
+        match definition.get("layout"):
+            case "discrete":
+                return discrete_from(name, definition)
+            case "ring":
+                values = {key: definition[key] for key in _SHARED + _RING}
+                return RingSkymap.make(SkymapOptions(name=name, layout=Layout.ring, **values))
+            case other:
+                raise PlanError(
+                    f"skymap {name}: its frozen definition has the layout {other!r}, not discrete or ring"
+                )
+    except KeyError as missing:
+        raise PlanError(f"skymap {name}: its frozen definition lacks {missing}") from None
 
 
 def reopen_skymap(options: SkymapOptions, definition: Mapping[str, Any]) -> Skymap:
