@@ -19,42 +19,6 @@ _SHORTEST = 8
 SLACK = 1e-4
 
 
-@njit(nogil=True, cache=True)
-def spread_mask(mask: Mask, reject: int, half: int, spread: Mask) -> None:
-    """Find the mask that every position between four pixels gets.
-
-    Parameters
-    ----------
-    mask : (ny, nx)
-        Bits.
-    reject
-        Bits that forbid a pixel's use: they are taken from the 2 half by 2 half pixels around a position,
-        all others from the two by two that enclose it.
-    half
-        1 or more.
-    spread : (ny, nx)
-        Output: the bits for positions from (y, x) to (y + 1, x + 1).
-    """
-    ny, nx = mask.shape
-    for y in range(ny):
-        spread[y] = 0
-        for yy in range(max(0, y - half + 1), min(ny, y + half + 1)):
-            keep = -1 if yy == y or yy == y + 1 else reject
-            for x in range(nx):
-                spread[y, x] |= mask[yy, x] & keep
-    column = np.empty(nx, np.int32)
-    for y in range(ny):
-        row = spread[y]
-        column[:] = row
-        row[: nx - 1] |= column[1:]
-        for shift in range(2, half + 1):
-            for x in range(nx - shift):
-                row[x] |= column[x + shift] & reject
-        for shift in range(1, half):
-            for x in range(shift, nx):
-                row[x] |= column[x - shift] & reject
-
-
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def resample(
     weights: NDArray[np.float32],
@@ -89,7 +53,7 @@ def resample(
         takes these lengths from the type and unrolls its loops.
     source : image, variance, mask, each (sy, sx)
         Section of the exposure: finite values (prefiltered where the interpolant wants it), the variance
-        not prefiltered, and the mask as `spread_mask` leaves it.
+        not prefiltered, and the mask as `coaddc.kernels.spread.spread_mask` leaves it.
     source_corner
         Exposure pixel (y, x) of the section's first one; all taps of valid positions lie in the section.
     limits
@@ -271,28 +235,34 @@ def _interpolate(
     half, variances = len(taps) // 2 - 1, np.uint64(len(taps)) * _STRIDE
     k = 0
     while k < n:
-        if not valid[k]:
-            k += 1
-            continue
-        end = k + 1
-        shift = place[1, k] - k
-        while end < n and valid[end] and place[0, end] == place[0, k] and place[1, end] - end == shift:
-            end += 1
-        first = np.uint64(k)
-        y, x = np.uint64(place[0, k] - half), np.uint64(place[1, k] - half)
+        end = _end_of_run(place, valid, k, n)
         if end - k >= _SHORTEST:
+            first, m = np.uint64(k), np.uint64(end - k)
+            y, x = np.uint64(place[0, k] - half), np.uint64(place[1, k] - half)
             value[k:end] = 0.0
             noise[k:end] = 0.0
             for j in range(np.uint64(len(taps))):
-                m, at = np.uint64(end - k), first + j * _STRIDE
+                at = first + j * _STRIDE
                 _add_row(taps, image, y + j, x, wx, first, wy, at, m, value, first)
                 _add_row(taps, variance, y + j, x, wx, first + variances, wy, at + variances, m, noise, first)
         else:
-            for t in range(np.uint64(end - k)):
-                at = first + t
-                value[at] = _gather(taps, image, y, x + t, wx, wy, at)
-                noise[at] = _gather(taps, variance, y, x + t, wx, wy, at + variances)
+            end = min(n, max(end, k + _SHORTEST))
+            _gather(taps, image, place, valid, k, end, wy, wx, np.uint64(0), value)
+            _gather(taps, variance, place, valid, k, end, wy, wx, variances, noise)
         k = end
+
+
+@njit(nogil=True, cache=True)
+def _end_of_run(place: NDArray[np.int64], valid: NDArray[np.bool_], k: int, n: int) -> int:
+    """Return where the run of positions from k on ends that step from pixel to pixel along a row."""
+    far = k + _SHORTEST - 1
+    if far >= n or place[0, far] != place[0, k] or place[1, far] - place[1, k] != _SHORTEST - 1:
+        return k
+    end = k
+    shift = place[1, k] - k
+    while end < n and valid[end] and place[0, end] == place[0, k] and place[1, end] - end == shift:
+        end += 1
+    return end
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
@@ -324,17 +294,25 @@ def _add_row(
 def _gather(
     taps: tuple[int, ...],
     plane: Image,
-    y: np.uint64,
-    x: np.uint64,
-    wx: NDArray[np.float32],
+    place: NDArray[np.int64],
+    valid: NDArray[np.bool_],
+    start: int,
+    end: int,
     wy: NDArray[np.float32],
-    start: np.uint64,
-) -> np.float32:
-    """Return the sum over the taps of one position, whose first pixel is (y, x)."""
-    result = np.float32(0.0)
-    for j in range(np.uint64(len(taps))):
-        total = np.float32(0.0)
-        for i in range(np.uint64(len(taps))):
-            total += wx[start + i * _STRIDE] * plane[y + j, x + i]
-        result += wy[start + j * _STRIDE] * total
-    return result
+    wx: NDArray[np.float32],
+    offset: np.uint64,
+    result: NDArray[np.float32],
+) -> None:
+    """Sum over the taps of each position by itself; offset is 0, or where the variances' weights begin."""
+    half = len(taps) // 2 - 1
+    for k in range(start, end):
+        if valid[k]:
+            at = np.uint64(k) + offset
+            y, x = np.uint64(place[0, k] - half), np.uint64(place[1, k] - half)
+            value = np.float32(0.0)
+            for j in range(np.uint64(len(taps))):
+                total = np.float32(0.0)
+                for i in range(np.uint64(len(taps))):
+                    total += wx[at + i * _STRIDE] * plane[y + j, x + i]
+                value += wy[at + j * _STRIDE] * total
+            result[k] = value

@@ -5,7 +5,8 @@ import numpy as np
 from coaddc.kernels.fill import MARGIN, fill, find_bad
 from coaddc.kernels.interpolants import Interpolant1d
 from coaddc.kernels.prefilter import prefilter
-from coaddc.kernels.resample import resample, spread_mask
+from coaddc.kernels.resample import resample
+from coaddc.kernels.spread import spread_mask
 from coaddc.model.assembly import Interpolant
 from coaddc.model.geom import Box
 from coaddc.model.images import Exposure, Image, Mask, Pixels, Warp

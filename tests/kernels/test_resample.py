@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from coaddc.kernels.interpolants import Interpolant1d, bilinear, lanczos, lanczos_weights, omoms3
-from coaddc.kernels.resample import resample, spread_mask
+from coaddc.kernels.resample import resample
+from coaddc.kernels.spread import spread_mask
 
 NO_DATA = 256
 SCHEMES = [bilinear(), lanczos(3), lanczos(5), omoms3()]

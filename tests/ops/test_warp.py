@@ -234,3 +234,28 @@ def test_a_tile_that_the_exposure_misses_has_no_warp() -> None:
     away = Box(y0=BOX.y1 + 10, y1=BOX.y1 + 60, x0=800, x1=900)
     assert warp(exposed(), found, away, interpolant=Interpolant.omoms3, weight=1.0) is None
     assert warp(exposed(), None, BOX, interpolant=Interpolant.omoms3, weight=1.0) is None
+
+
+@pytest.mark.parametrize("rotation", [0.7, 37.0])
+@pytest.mark.parametrize(
+    ("hole", "limit"), [("pixel", 3e-3), ("column", 3e-3), ("blob", 1e-2)], ids=["pixel", "column", "blob"]
+)
+def test_bad_pixels_on_the_wing_of_a_star_leave_little_of_its_local_flux(
+    rotation: float, hole: str, limit: float
+) -> None:
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    star = 1e6 * (1.0 + ((y - 150.3) ** 2 + (x - 200.4) ** 2) / 5.0**2) ** -3.0
+    clean = replace(exposed(rotation), image=star.astype(np.float32))
+    bad = {
+        "pixel": (y == 154) & (x == 204),
+        "column": x == 205,
+        "blob": (y - 150) ** 2 + (x - 200) ** 2 < 12**2,
+    }[hole]
+    mask = np.where(bad, bit("SAT"), 0).astype(np.int32)
+    spoilt = replace(clean, image=np.where(bad, np.float32(1e9), clean.image), mask=mask)
+    expected, result = made(clean, Interpolant.omoms3), made(spoilt, Interpolant.omoms3)
+    free = ((result.mask & bits(REJECT)) == 0) & (result.weight > 0)
+    change = np.abs(result.image - expected.image)[free]
+    u, v = positions(clean, result.box)
+    local = 1e6 * (1.0 + ((v - 150.3) ** 2 + (u - 200.4) ** 2) / 5.0**2) ** -3.0
+    assert (change / (local[free] + 1.0)).max() < limit
