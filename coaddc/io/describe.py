@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from coaddc.io.fits_file import Plane, find_hdu, image_hdus, opened, plane, quiet
+from coaddc.io.fits_file import Plane, find_hdu, image_hdus, opened, opened_all, plane, quiet
 from coaddc.io.headers import Headers, headers_of
 from coaddc.io.tables import TableRow, find_row
 from coaddc.model.errors import ConfigError, DataError
 from coaddc.model.survey import MaskKind, Survey
 from coaddc.model.wcs import Wcs
+
+#: Opens a FITS file.
+Open = Callable[[Path], Any]
 
 #: AB magnitude of 1 nJy (Oke & Gunn 1983, ApJ 266, 713).
 NANOJANSKY = 31.4
@@ -79,15 +83,17 @@ def describe(survey: Survey, root: Path, file: str, hdu: int) -> Description:
         Where a file is broken, or lacks what the survey's description says it has.
     """
     path = root / file
-    with opened(path) as hdus:
+    with opened_all() as open_:
+        hdus = open_(path)
         image = plane(hdus, find_hdu(hdus, hdu, path), path)
         name = f"{path}[{hdus[hdu].name or hdu}]"
         headers = headers_of(name, _groups(survey, file), hdus[hdu].header, hdus[0].header)
         headers = headers.with_last({"FILE": file, "HDU": hdu})
-        header = hdus[hdu].header.copy()
-    table_row = _table_row(survey, root, headers)
+        table_row = _table_row(survey, root, headers)
+        wcs = _wcs(survey, name, hdus[hdu].header, table_row)
+        variance = _variance(survey, root, image, open_)
+        mask, bits = _mask(survey, root, image, open_)
     band = band_of(survey, headers)
-    mask, bits = _mask(survey, root, file, image)
     return Description(
         survey=survey,
         root=root,
@@ -95,10 +101,10 @@ def describe(survey: Survey, root: Path, file: str, hdu: int) -> Description:
         hdu=hdu,
         headers=headers,
         image=image,
-        variance=_variance(survey, root, file, image),
+        variance=variance,
         mask=mask,
         mask_bits=bits,
-        wcs=_wcs(survey, name, header, table_row),
+        wcs=wcs,
         band=band,
         zero_point=_zero_point(survey, headers, table_row, band),
         table_row=table_row,
@@ -176,37 +182,35 @@ def _table_row(survey: Survey, root: Path, headers: Headers) -> TableRow | None:
     return None
 
 
-def _variance(survey: Survey, root: Path, file: str, image: Plane) -> Plane | None:
+def _variance(survey: Survey, root: Path, image: Plane, open_: Open) -> Plane | None:
     source = survey.variance
     if source.card is not None or (source.file is None and source.hdu is None):
         return None
-    return _plane_beside(root / sibling(source.file, file), source.hdu, image)
+    path = root / sibling(source.file, image.path.relative_to(root).as_posix())
+    return _plane_beside(open_(path), path, source.hdu, image)
 
 
-def _mask(survey: Survey, root: Path, file: str, image: Plane) -> tuple[Plane | None, dict[str, Any]]:
+def _mask(
+    survey: Survey, root: Path, image: Plane, open_: Open
+) -> tuple[Plane | None, dict[str, tuple[int, ...]]]:
     source = survey.mask
     if source.file is None and source.hdu is None:
         return None, {}
-    found = _plane_beside(root / sibling(source.file, file), source.hdu, image)
+    path = root / sibling(source.file, image.path.relative_to(root).as_posix())
+    found = _plane_beside(open_(path), path, source.hdu, image)
     if source.kind is MaskKind.cards:
-        return found, _bits_of_cards(found)
+        header = open_(path)[found.hdu].header
+        return found, {key[3:]: (int(header[key]),) for key in header if key.startswith("MP_")}
     return found, {name: _numbers(value) for name, value in source.planes.items()}
 
 
-def _plane_beside(path: Path, hdu: Any, image: Plane) -> Plane:
-    with opened(path) as hdus:
-        found = plane(hdus, find_hdu(hdus, image.hdu if hdu is None else hdu, path), path)
+def _plane_beside(hdus: Any, path: Path, hdu: Any, image: Plane) -> Plane:
+    found = plane(hdus, find_hdu(hdus, image.hdu if hdu is None else hdu, path), path)
     if found.shape != image.shape:
         raise DataError(
             f"{path}[{found.hdu}]: {found.shape} pixels, expected {image.shape} as in {image.path}"
         )
     return found
-
-
-def _bits_of_cards(mask: Plane) -> dict[str, tuple[int, ...]]:
-    with opened(mask.path) as hdus:
-        header = hdus[mask.hdu].header
-        return {key[3:]: (int(header[key]),) for key in header if key.startswith("MP_")}
 
 
 def _numbers(value: Any) -> tuple[int, ...]:

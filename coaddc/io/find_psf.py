@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from coaddc.io.describe import Description, sibling
+from coaddc.io.measured_psf import TooFewStarsError, keep_psf, kept_psf, measure_psf
 from coaddc.io.pixel_reader import PixelReader
 from coaddc.io.psfex import read_psfex
 from coaddc.model.errors import DataError
@@ -51,7 +52,7 @@ def _from(
         case PsfFrom.model:
             return _model(described)
         case PsfFrom.stars:
-            raise _NoPsfError("not measured")
+            return _measured(described, reader, kept)
         case PsfFrom.seeing:
             return _moffat(described)
 
@@ -65,6 +66,19 @@ def _model(described: Description) -> tuple[Psf, str]:
     if psf is None:
         raise _NoPsfError(f"{file} does not exist, or has no row for it")
     return psf, f"model of {file}" if source.file is not None else f"model of HDU {source.hdu}"
+
+
+def _measured(described: Description, reader: PixelReader, kept: tuple[str, Path]) -> tuple[Psf, str]:
+    digest, cache = kept
+    found = kept_psf(cache, digest)
+    if found is None:
+        source = described.survey.psf
+        try:
+            found = measure_psf(reader.read(reader.box), min_stars=source.min_stars, min_snr=source.min_snr)
+        except TooFewStarsError as reason:
+            raise _NoPsfError(str(reason)) from reason
+        keep_psf(cache, digest, found)
+    return found.psf, f"measured from {found.stars} stars"
 
 
 def _moffat(described: Description) -> tuple[Psf, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,13 @@ def quiet() -> Iterator[None]:
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)
         yield
+
+
+@contextmanager
+def opened_all() -> Iterator[Callable[[Path], Any]]:
+    """Open several FITS files, each once, as `opened` does."""
+    with ExitStack() as stack:
+        yield cache(lambda path: stack.enter_context(opened(path)))
 
 
 @contextmanager
@@ -63,12 +71,10 @@ def find_hdu(hdus: Any, hdu: Any, path: Path) -> int:
     DataError
         Where there is none; the message lists what there is.
     """
-    names = [item.name or str(number) for number, item in enumerate(hdus)]
-    text = str(hdu)
-    if text.isdigit() and int(text) < len(names):
-        return int(text)
-    for number, name in enumerate(names):
-        if name.upper() == text.upper():
+    text, names = str(hdu).upper(), []
+    for number, item in enumerate(hdus):  # reads no header beyond the one that is looked for
+        names.append(item.name or str(number))
+        if text in (item.name.upper(), str(number)):
             return number
     raise DataError(f"{path}: no HDU {hdu!r} (there are: {', '.join(names)})")
 
