@@ -28,6 +28,8 @@ def assemble(job: Composed, catalog: Catalog) -> Assembly:
     _check_unset(job, catalog)
     _check_bundle(job, catalog)
     sections = {key: section(job, key, catalog) for key in keys}
+    config = {group: job.config.get(group) for group in ("survey", "skymap", *keys)}
+    _check_plain(config)
     name = variant(job.base, job.config, (*keys, "survey"))
     return Assembly(
         keys=keys if name is None else {**keys, "variant": name},
@@ -41,7 +43,7 @@ def assemble(job: Composed, catalog: Catalog) -> Assembly:
         bands=axes.bands(job.config.get("band")),
         tracts=axes.tracts(job.config.get("tract")),
         patches=axes.patches(job.config.get("patch")),
-        config={group: job.config.get(group) for group in ("survey", "skymap", *keys)},
+        config=config,
         overrides=tuple(word.lstrip("+") for word in job.words),
     )
 
@@ -99,6 +101,14 @@ def _check_same(group: str, one: Mapping[str, Any], other: Mapping[str, Any]) ->
         f"{group}.{names[0]}={first.get(names[0])} and {second.get(names[0])} in one command, which "
         f"makes all its coadds together, with one {group}"
     )
+
+
+def _check_plain(config: Mapping[str, Any]) -> None:
+    for group, data in config.items():
+        try:
+            canonical(data)
+        except TypeError as error:
+            raise ConfigError(f"{group}: {error}") from error
 
 
 def _check_unset(job: Composed, catalog: Catalog) -> None:

@@ -1,10 +1,8 @@
 """From the words of a job to its resolved config, plain data."""
 
 import copy
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -13,16 +11,11 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from coaddc.config.keys import AXES, Catalog
+from coaddc.config.whole import Whole, looks_at, plain, stands
 from coaddc.config.words import is_choice, parse
 
 #: Compositions that are kept.
 KEPT = 256
-
-#: An interpolation: what it names, and whether that is a resolver.
-_INTERPOLATION = re.compile(r"\$\{\s*([\w.]*)\s*(:?)")
-
-#: Stands for any section.
-_ANY = "*"
 
 
 @dataclass(frozen=True)
@@ -53,28 +46,6 @@ class Composed:
     run_folder: str
 
 
-@dataclass(frozen=True)
-class Whole:
-    """One composition by Hydra, without overrides of fields."""
-
-    config: DictConfig
-
-    @cached_property
-    def plain(self) -> dict[str, Any]:
-        """All sections, resolved."""
-        return plain(self.config)
-
-    @cached_property
-    def choices(self) -> dict[str, str | None]:
-        """Group to chosen value."""
-        return dict(self.config.hydra.runtime.choices)
-
-    @cached_property
-    def looks(self) -> dict[str, frozenset[str]]:
-        """Section to the sections that its interpolations look at."""
-        return {str(name): looks_at(self.config[name]) for name in self.config if name != "hydra"}
-
-
 class Composer:
     """Composes the jobs of one command, with as few compositions by Hydra as will do.
 
@@ -99,7 +70,8 @@ class Composer:
         self._master = master
         self._catalog = catalog
         self._run_folder = str(master.hydra.sweep.dir)  # fixes the time in it, for all jobs
-        self._wholes: dict[tuple[str, ...], Whole] = {}
+        self._wholes: dict[frozenset[str], Whole] = {}
+        self._keep_master()
 
     def compose(self, words: Sequence[str]) -> Composed:
         """Compose one job from its words."""
@@ -114,7 +86,7 @@ class Composer:
             changed = {field.key_or_group.split(".")[0] for field in fields}
             sections = {name: parts.get(name, reference) for name in names}
             alone = not any(looks_at(field.value()) for field in fields)
-            if alone and _stands(sections, changed) and not any(sections[n].looks[n] for n in changed):
+            if alone and stands(sections, changed) and not any(sections[n].looks[n] for n in changed):
                 nodes = OmegaConf.create({name: sections[name].config[name] for name in changed})
                 config = base | plain(_overridden(nodes, fields))
             else:
@@ -124,9 +96,11 @@ class Composer:
 
     def _parts(self, choices: Sequence[Override]) -> tuple[Whole, dict[str, Whole]]:
         """Return what most sections are taken from, and for each further section what it is taken from."""
+        if _words(choices) in self._wholes:
+            return self._whole(choices), {}
         reaching = [o for o in choices if self._reaches(o)]
         reference = self._whole(reaching)
-        own = [o for o in choices if o not in reaching]
+        own = [o for o in choices if o not in reaching and o.value() != reference.choices.get(o.key_or_group)]
         replaced = {o.key_or_group: reference.choices.get(o.key_or_group) for o in own}
         if not any(self._file_reaches(group, value) for group, value in replaced.items()):
             parts = {o.key_or_group: self._whole([*reaching, o]) for o in own}
@@ -134,7 +108,7 @@ class Composer:
             unchanged = all(
                 part.choices | {group: replaced[group]} == reference.choices for group, part in parts.items()
             )
-            if unchanged and _stands(sections, set(parts)):
+            if unchanged and stands(sections, set(parts)):
                 return reference, parts
         return self._whole(choices), {}
 
@@ -151,12 +125,22 @@ class Composer:
         return value is None or value.reaches
 
     def _whole(self, choices: Sequence[Override]) -> Whole:
-        words = tuple(str(override.input_line) for override in choices)
+        words = _words(choices)
         if words not in self._wholes:
             if len(self._wholes) >= KEPT:
                 del self._wholes[next(iter(self._wholes))]
-            self._wholes[words] = Whole(self._loader.load_sweep_config(self._master, list(words)))
+            lines = [str(override.input_line) for override in choices]
+            self._wholes[words] = Whole(self._loader.load_sweep_config(self._master, lines))
         return self._wholes[words]
+
+    def _keep_master(self) -> None:
+        """Keep the command's own config: it is that of the choices that are not swept."""
+        overrides = [o for o in parse(_command(self._master)) if not o.is_sweep_override()]
+        choices = [o for o in overrides if is_choice(o, self._catalog) and o.key_or_group != "suite"]
+        others = [o for o in overrides if not is_choice(o, self._catalog) and o.key_or_group not in AXES]
+        whole = Whole(self._master)
+        if not others and "???" not in whole.choices.values():
+            self._wholes[_words(choices)] = whole
 
 
 def describe_job(config: DictConfig, loader: ConfigLoader, catalog: Catalog) -> Composed:
@@ -172,7 +156,7 @@ def describe_job(config: DictConfig, loader: ConfigLoader, catalog: Catalog) -> 
         What there is to choose from.
     """
     job = HydraConfig.instance().cfg
-    words = tuple(str(word) for word in job.hydra.overrides.task)
+    words = _command(job)
     overrides = parse(words)
     fields = [override for override in overrides if not is_choice(override, catalog)]
     whole = base = plain(config)
@@ -184,47 +168,21 @@ def describe_job(config: DictConfig, loader: ConfigLoader, catalog: Catalog) -> 
     return Composed(words, chosen, whole, base, groups_of(fields), str(job.hydra.runtime.output_dir))
 
 
+def _command(config: DictConfig) -> tuple[str, ...]:
+    """Return the overrides of a command or job, interpolations as they were said."""
+    words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    return tuple(words)
+
+
+def _words(choices: Sequence[Override]) -> frozenset[str]:
+    """Return what tells choices from others; their order does not."""
+    return frozenset(str(override.input_line) for override in choices)
+
+
 def groups_of(fields: Sequence[Override]) -> tuple[str, ...]:
     """Return the groups that overrides of fields speak of."""
     groups = (field.key_or_group.split(".")[0] for field in fields if field.key_or_group not in AXES)
     return tuple(dict.fromkeys(groups))
-
-
-def plain(config: DictConfig) -> dict[str, Any]:
-    """Return a config as plain data, all interpolations resolved, without Hydra's own part."""
-    if "hydra" in config:
-        HydraConfig.instance().set_config(config)  # for ${hydra:...}
-    return {str(name): _plain(config, str(name)) for name in config if name != "hydra"}
-
-
-def looks_at(node: Any) -> frozenset[str]:
-    """Return the sections that the interpolations in a value may look at; ``*`` where that cannot be told."""
-    data = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node
-    found = set()
-    for text in _texts(data):
-        for name, resolver in _INTERPOLATION.findall(text):
-            if name.startswith(".") or not name or (resolver and name != "oc.env"):
-                found.add(_ANY)
-            elif not resolver:
-                found.add(name.split(".")[0])
-    return frozenset(found)
-
-
-def _stands(sections: Mapping[str, Whole], changed: set[str]) -> bool:
-    """Tell whether no section looks at one that is changed, so that each stands as it was composed."""
-    looks = (whole.looks.get(name, frozenset()) for name, whole in sections.items())
-    return not any(_ANY in seen or seen & changed for seen in looks)
-
-
-def _texts(data: Any) -> Iterator[str]:
-    if isinstance(data, str):
-        yield data
-    elif isinstance(data, Mapping):
-        for item in data.values():
-            yield from _texts(item)
-    elif isinstance(data, list):
-        for item in data:
-            yield from _texts(item)
 
 
 def _overridden(config: DictConfig, fields: Sequence[Override]) -> DictConfig:
@@ -233,10 +191,3 @@ def _overridden(config: DictConfig, fields: Sequence[Override]) -> DictConfig:
         new = str(field.input_line).startswith("+")
         OmegaConf.update(config, field.key_or_group, field.value(), merge=True, force_add=new)
     return config
-
-
-def _plain(config: DictConfig, name: str) -> Any:
-    if OmegaConf.is_missing(config, name):
-        return "???"
-    node = config[name]
-    return OmegaConf.to_container(node, resolve=True, enum_to_str=True) if OmegaConf.is_config(node) else node

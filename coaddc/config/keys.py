@@ -19,12 +19,12 @@ AXES = ("band", "tract", "patch")
 
 #: Names that a folder of conf/ cannot have, and why.
 RESERVED = {
-    **dict.fromkeys(AXES, "part of every data ID"),
-    "variant": "names a coadd whose fields were overridden",
-    "others": "stands for further keys in the store's template",
-    "key": "the section of a key without fields of its own",
-    "visit": "an exposure's",
-    "detector": "an exposure's",
+    **dict.fromkeys(AXES, "it is part of every data ID"),
+    "variant": "it names a coadd whose fields were overridden",
+    "others": "it stands for further keys in the store's template",
+    "key": "it is the section of a key that has no fields of its own",
+    "visit": "it is an exposure's",
+    "detector": "it is an exposure's",
 }
 
 #: What YAML or Hydra read as something else than a name.
@@ -104,11 +104,14 @@ class Catalog:
         name.
     implied
         The value that each group has when nothing is said, as the packaged primary config lists them.
+    found
+        The keys that the primary config in force does not list: unset when nothing is said.
     """
 
     roots: tuple[Path, ...]
     groups: Mapping[str, Mapping[str, Value]]
     implied: Mapping[str, str]
+    found: tuple[str, ...]
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -182,7 +185,13 @@ def find(roots: Iterable[Path] | None = None) -> Catalog:
     implied = listed(packaged_conf() / "config.yaml")
     order = [*implied, *sorted(found.keys() - implied.keys())]
     groups = {group: dict(sorted(found[group].items(), key=_natural)) for group in order if group in found}
-    return Catalog(roots, groups, {group: value for group, value in implied.items() if value is not None})
+    in_force = listed(next(file for root in roots if (file := root / "config.yaml").is_file()))
+    return Catalog(
+        roots=roots,
+        groups=groups,
+        implied={group: value for group, value in implied.items() if value is not None},
+        found=tuple(sorted(groups.keys() - in_force.keys() - set(NOT_KEYS))),
+    )
 
 
 def listed(primary: Path) -> dict[str, str | None]:
@@ -201,12 +210,6 @@ def listed(primary: Path) -> dict[str, str | None]:
     return groups
 
 
-def found_keys(catalog: Catalog) -> list[str]:
-    """Return the keys that the primary config in force does not list."""
-    primary = next(file for root in catalog.roots if (file := root / "config.yaml").is_file())
-    return sorted(set(catalog.keys) - listed(primary).keys())
-
-
 def _values(folder: Path, *, own: bool) -> Iterable[Value]:
     """Go through the files of one folder; a folder without YAML is nothing to us."""
     files = sorted(folder.glob("*.yaml"))
@@ -223,7 +226,7 @@ def _values(folder: Path, *, own: bool) -> Iterable[Value]:
 
 def _check_key(folder: Path) -> None:
     if folder.name in RESERVED:
-        raise ConfigError(f"{folder}: {folder.name!r} cannot be a key: it is {RESERVED[folder.name]}")
+        raise ConfigError(f"{folder}: {folder.name!r} cannot be a key: {RESERVED[folder.name]}")
     if not _KEY.fullmatch(folder.name):
         raise ConfigError(f"{folder}: a key begins with a letter and has only letters, digits and _")
 

@@ -167,7 +167,7 @@ def _catalog(loader: ConfigLoader) -> keys.Catalog:
 def _found_keys() -> ListConfig:
     """Return the defaults list of the keys that the primary config does not list: each a section, unset."""
     catalog = _catalog(GlobalHydra.instance().config_loader())
-    return OmegaConf.create([d for key in keys.found_keys(catalog) for d in (f"key@{key}", {key: None})])
+    return OmegaConf.create([d for key in catalog.found for d in (f"key@{key}", {key: None})])
 
 
 def register() -> None:

@@ -1,6 +1,7 @@
 """From plain data to the frozen dataclasses of the model, whichever they are."""
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 from enum import Enum
@@ -119,8 +120,10 @@ def _plain(kind: Any, value: Any, where: str) -> Any:
         raise ConfigError(f"{where}={value}: no such choice{near(str(value), kind.__members__)}")
     elif kind is float:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-        fits = False
+            fits = math.isfinite(value)
+            value = float(value)
+        else:
+            fits = False
     else:
         fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
     if not fits:

@@ -1,0 +1,143 @@
+import itertools
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from coaddc.config import keys, launcher  # noqa: F401 (registers the schema)
+from coaddc.config.compose import Composer, plain
+
+
+def test_a_bundle_is_the_choices_that_it_stands_for(ask):
+    bundles = ask("coadd_type=constantPsf,bestSeeing,shortPeriod").assemblies
+    spelt = [
+        ask(*words).assembly
+        for words in (
+            ["warp=psfMatched", "selection=deep"],
+            ["selection=bestSeeing", "coadd_type=deep"],
+            ["baseline=y1"],
+        )
+    ]
+    for bundle, words in zip(bundles, spelt, strict=True):
+        assert list(bundle.keys.items()) == list(words.keys.items())
+        assert bundle.config == words.config
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["coadd_type=constantPsf", "warp=direct"])))
+def test_the_command_line_wins_over_a_bundle_in_either_order(ask, order):
+    assert ask(*order).assembly.keys["warp"] == "direct"
+
+
+def test_a_bundle_wins_over_the_defaults_only_where_nothing_is_swept(ask):
+    years = [a.keys["baseline"] for a in ask("coadd_type=shortPeriod", "baseline=y2,y3").assemblies]
+    assert years == ["y2", "y3"]
+
+
+def test_bundles_that_come_to_the_same_are_one(ask):
+    assert len(ask("coadd_type=deep,constantPsf", "warp=direct").assemblies) == 1
+
+
+def test_globs_and_ranges_sweep(ask):
+    assert [a.keys["baseline"] for a in ask("baseline=glob(y*,exclude=y1*)").assemblies] == [
+        f"y{year}" for year in range(2, 10)
+    ]
+
+
+def test_an_unset_key_is_in_neither_the_data_id_nor_the_config(ask):
+    assembly = ask("~baseline").assembly
+    assert "baseline" not in assembly.keys
+    assert "baseline" not in assembly.sections
+    assert "baseline" not in assembly.config
+
+
+def test_bands_and_patches_are_composed_once_and_left_to_the_plan(ask):
+    assembly = ask("band=g,r", "tract=0,3", 'patch="0,0","1, 2"').assembly
+    assert (assembly.bands, assembly.tracts, assembly.patches) == (("g", "r"), (0, 3), ("0,0", "1,2"))
+
+
+def test_patches_are_numbers_or_positions(ask):
+    assert ask("patch=[3,4]").assembly.patches == (3, 4)
+    assert ask('patch="4,3"').assembly.patches == ("4,3",)
+    assert ask("patch=7").assembly.patches == (7,)
+    assert ask("patch=range(0,4)").assembly.patches == (0, 1, 2, 3)
+
+
+REACHING = """\
+# @package _global_
+defaults:
+  - override /warp: psfMatched
+
+purpose:
+  doc: alerts
+psf_model:
+  quantile: 0.5
+"""
+
+SWEEPS = [
+    ["warp=direct,psfMatched", "stack=mean,median", "selection=bestSeeing"],
+    ["warp=direct,psfMatched", "stack.nsigma=3,4", "psf_model=moffat,doubleGaussian"],
+    ["coadd_type=deep,constantPsf", "warp=direct", "stack=mean,clipped"],
+    ["purpose=alerts,plain", "warp=direct", "stack=mean,clipped", "stack.reject=[BAD],[CR,SAT]"],
+    [
+        "purpose=alerts",
+        "stack=mean,mirror",
+        "psf_model.wing_ratio=2,3",
+        "psf_model=moffat,doubleGaussian",
+    ],
+    ["skymap.patch_inner=500,600", "survey.name=a,b", "warp=direct,psfMatched"],
+    ["~baseline", "purpose=plain", "stack=mean,clipped", "++stack.propagate.CR=0.1,0.2"],
+]
+
+
+@pytest.mark.parametrize("sweep", SWEEPS, ids=" ".join)
+def test_jobs_put_together_from_parts_are_as_hydra_composes_them(write, sweep):
+    """Hydra itself is the truth: each job composed from all files anew."""
+    write("purpose/alerts", REACHING)
+    write("purpose/plain", "doc: nothing\n")
+    write("stack/mirror", "doc: looks at another section\nnsigma: ${psf_model.wing_ratio}\n")
+    with initialize_config_dir(str(keys.packaged_conf()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        master = loader.load_configuration("config", [], RunMode.MULTIRUN)
+        composer = Composer(loader, master, keys.find())
+        axes = [[f"{key}={value}" for value in _values(values)] for key, _, values in map(_part, sweep)]
+        for words in itertools.product(*axes):
+            job = composer.compose([word.removesuffix("=") for word in words])
+            whole = loader.load_sweep_config(master, [word.removesuffix("=") for word in words])
+            assert job.config == plain(whole), words
+            chosen = {key: value for key, value in whole.hydra.runtime.choices.items() if "/" not in key}
+            assert {key: job.choices[key] for key in chosen} == chosen, words
+
+
+def _part(word):
+    return word.partition("=")
+
+
+def _values(text):
+    return text.replace("],", "];").split(";") if "[" in text else text.split(",")
+
+
+def test_a_sweep_composes_one_file_choice_at_a_time(folder):
+    """120 coadds from 1 + 10 + 1 + 2 + 1 compositions by Hydra, which take nearly all the time."""
+    with initialize_config_dir(str(keys.packaged_conf()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        master = loader.load_configuration("config", [], RunMode.MULTIRUN)
+        composer = Composer(loader, master, keys.find())
+        axes = [
+            [f"baseline=y{year}" for year in range(1, 11)],
+            ["warp=direct", "warp=psfMatched"],
+            ["stack=mean", "stack=median", "stack=clipped"],
+            ["selection=deep", "selection=bestSeeing"],
+        ]
+        jobs = [composer.compose(words) for words in itertools.product(*axes)]
+    assert (
+        len({tuple(job.choices[key] for key in ("baseline", "warp", "stack", "selection")) for job in jobs})
+        == 120
+    )
+    assert len(composer._wholes) == 15
+
+
+def test_an_override_may_look_at_another_section(ask):
+    assembly = ask("stack.nsigma=${psf_model.wing_ratio}", "psf_model.wing_ratio=2,3").assemblies[1]
+    assert assembly.stack.nsigma == 3.0
+    assert assembly.overrides[0] == "stack.nsigma=${psf_model.wing_ratio}"
