@@ -55,7 +55,7 @@ def fields_of(cls: type, path: str) -> Iterator[Field]:
     for name, kind, field in _declared(cls):
         default = field.default_factory() if callable(field.default_factory) else field.default
         here = Field(f"{path}.{name}", kind, default, field.metadata.get("doc", ""))
-        nested = _dataclass_of(kind)
+        nested = section_of(kind)
         if nested is None:
             yield here
         else:
@@ -64,7 +64,7 @@ def fields_of(cls: type, path: str) -> Iterator[Field]:
 
 def _step(here: Field, name: str) -> Field:
     path = f"{here.path}.{name}"
-    nested = _dataclass_of(here.kind)
+    nested = section_of(here.kind)
     if nested is not None:
         known = {field: kind for field, kind, _ in _declared(nested)}
         if name not in known:
@@ -83,8 +83,8 @@ def _declared(cls: type) -> Iterator[tuple[str, Any, dataclasses.Field[Any]]]:
         yield field.name, hints[field.name], field
 
 
-def _dataclass_of(kind: Any) -> type | None:
-    """Return the dataclass in an annotation, null or not."""
+def section_of(kind: Any) -> type | None:
+    """Return the dataclass in an annotation, ``X`` or ``X | None``; None where it is something else."""
     kinds = [arg for arg in get_args(kind) if arg is not types.NoneType] if is_union(kind) else [kind]
     found = kinds[0] if len(kinds) == 1 else None
     return found if is_section(found) else None

@@ -11,7 +11,7 @@ from coaddc.model.digest import canonical, digest
 LONGEST = 80
 
 #: Fields that say where, or in words: another one is not another coadd.
-_UNNAMED = {"survey": ("name", "path", "strict")}
+_UNNAMED = {"survey": ("name", "path", "strict", "simulation")}
 _SAFE = re.compile(r"[A-Za-z0-9_.+-]+")
 
 

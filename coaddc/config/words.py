@@ -11,11 +11,11 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, ValueType
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from coaddc.config import axes
-from coaddc.config.fields import Field, field_at
+from coaddc.config.fields import Field, field_at, section_of
 from coaddc.config.keys import AXES, Catalog
 from coaddc.config.read import convert, describe
 from coaddc.config.schema import STAGES, mutable, section_class
@@ -163,6 +163,7 @@ def _check_type(value: Any, field: Field) -> None:
         raise ConfigError(f"{field.path}=???: expected {describe(field.kind)}")
     group = field.path.split(".")[0]
     holder = OmegaConf.create({group: OmegaConf.structured(mutable(section_class(group)))})
+    _fill_optional(holder, field.path)
     try:
         OmegaConf.update(holder, field.path, value, merge=True, force_add=field.open)
     except OmegaConfBaseException as error:
@@ -171,6 +172,20 @@ def _check_type(value: Any, field: Field) -> None:
     held = OmegaConf.select(holder, field.path)
     if not OmegaConf.is_config(held):
         convert(field.kind, held.name if isinstance(held, Enum) else held, field.path)
+
+
+def _fill_optional(holder: DictConfig, path: str) -> None:
+    """Put sections on the path that may be null into their place, as the file of a value will have done."""
+    here: Any = holder
+    above = ""
+    for name in path.split(".")[:-1]:
+        above = f"{above}.{name}".lstrip(".")
+        section = section_of(field_at(above).kind)
+        if section is None:
+            return
+        if here[name] is None:
+            here[name] = OmegaConf.structured(mutable(section))
+        here = here[name]
 
 
 def _alias(name: str, catalog: Catalog) -> str:

@@ -50,16 +50,19 @@ class Frame:
 
     @cached_property
     def correlation(self) -> Floats:
-        """Correlation of the noise of its warp, at the middle of the patch."""
-        y, x = self._box.centre
+        """Correlation of the noise of its warp, at the middle of where it lies."""
+        y, x = self._reached.centre
         return correlation(self.interpolant, self.psf.jacobian(y=y, x=x), CORRELATION_HALF)
+
+    @property
+    def _reached(self) -> Box:
+        return self.pixel_map.box if self.pixel_map else self._box
 
     def kernels(self, task: Task) -> KernelField:
         """Return the matching kernels of a match task, over all of the patch that the exposure reaches."""
         with self._lock:
             if task.digest not in self._kernels:
-                reached = self.pixel_map.box if self.pixel_map else self._box
-                field = kernel_field(self.psf, matching(task), reached, self.correlation)
+                field = kernel_field(self.psf, matching(task), self._reached, self.correlation)
                 self._kernels[task.digest] = field
             return self._kernels[task.digest]
 

@@ -235,7 +235,7 @@ def _principal(differences: Floats, norm: float) -> tuple[Floats, Floats]:
 def noise_gain(kernel: Floats, correlation: Floats) -> float:
     """Return the variance of a pixel after convolution over that before, for noise of this correlation."""
     both = fftconvolve(correlation, fftconvolve(kernel, kernel[::-1, ::-1]))
-    return float(both[both.shape[0] // 2, both.shape[1] // 2])
+    return float(both.flat[both.size // 2])
 
 
 def match(warp: Warp, kernels: KernelField, box: Box) -> Warp | None:

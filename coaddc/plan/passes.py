@@ -83,12 +83,12 @@ def _request(
     if target is not None:
         rows, wider = _narrower(assembly, rows, target)
         notes = (*notes, *wider)
-    return Request(assembly, patch, band, tuple(rows), notes, target)
+    return Request(assembly, patch, band, rows, notes, target)
 
 
 def _narrower(
-    assembly: Assembly, rows: Sequence[ExposureRow], target: float
-) -> tuple[Sequence[ExposureRow], list[str]]:
+    assembly: Assembly, rows: tuple[ExposureRow, ...], target: float
+) -> tuple[tuple[ExposureRow, ...], list[str]]:
     """Part the exposures that can be matched from those whose PSF is wider than the target."""
     wide = [row for row in rows if not row.seeing <= target]
     if wide and assembly.psf_model.wider_input is WiderInput.refuse:
@@ -98,7 +98,7 @@ def _narrower(
             "psf_model.fwhm, a selection without them, or psf_model.wider_input=leave_out"
         )
     notes = [f'left out {row.name}: its PSF of {row.seeing:.2f}" is wider than {target:.2f}"' for row in wide]
-    return [row for row in rows if row.seeing <= target], notes
+    return tuple(row for row in rows if row.seeing <= target), notes
 
 
 def lower(plan: Plan) -> Plan:

@@ -36,8 +36,9 @@ class Request:
     @property
     def data_id(self) -> Mapping[str, str | int]:
         """The data ID of its coadd."""
-        place = {"tract": self.patch.tract, "patch": self.patch.name, "band": self.band}
-        return {"skymap": self.patch.skymap, **place, **self.assembly.keys}
+        patch = self.patch
+        place: dict[str, str | int] = {"skymap": patch.skymap, "tract": patch.tract, "patch": patch.name}
+        return {**place, "band": self.band, **self.assembly.keys}
 
     @property
     def name(self) -> str:

@@ -9,10 +9,10 @@ from coaddc.model.assembly import Assembly, Matching, Rejection
 
 #: Fields that any section may have.
 SELECTING = ("where", "order_by", "keep")
-#: Fields of a survey that say where it is and what it is called, not how its files are read.
-SURVEY_LABELS = frozenset({"doc", "name", "path", "strict"})
+#: Fields of a survey that say where it is, what it is called and how it came to be, not how it is read.
+SURVEY_LABELS = frozenset({"doc", "name", "path", "strict", "simulation"})
 #: Fields of a survey that its exposures' pixels do not depend on.
-NOT_READING = SURVEY_LABELS | {"start", "simulation"}
+NOT_READING = SURVEY_LABELS | {"start"}
 
 
 def recipe(assembly: Assembly) -> dict[str, Any]:

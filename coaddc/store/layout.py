@@ -21,7 +21,7 @@ VARIANT = "variant"
 #: What a store has at its root for itself.
 RESERVED = ("objects", "scratch", "skymaps", "store.json", "index.sqlite3", "lock", "runs")
 #: Characters that values keep in paths, besides letters, digits and ``_.-~``.
-_SAFE = ",+@^()"
+_SAFE = ",+@^():"
 #: Bytes of a value in a path; file systems allow 255 in a name.
 _LONGEST = 160
 

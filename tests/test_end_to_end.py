@@ -1,0 +1,195 @@
+"""The command, from words to files, on a small demo survey."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from coaddc import Butler
+
+SMALL = [
+    f"survey.simulation.{field}={value}"
+    for field, value in {
+        "visits": 6, "detectors": 1, "nx": 200, "ny": 170, "stars": 60, "galaxies": 20,
+    }.items()
+]  # fmt: skip
+
+
+def coaddc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder, with the small survey."""
+    verb = [words[0]] if words and "=" not in words[0] and not words[0].startswith("-") else []
+    rest = list(words[len(verb) :])
+    command = [sys.executable, "-m", "coaddc", *verb, *(SMALL if verb in ([], ["plan"]) else []), *rest]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The main job: a folder in which it has run."""
+    folder = tmp_path_factory.mktemp("main")
+    run = coaddc(folder, "warp=psfMatched,direct", "selection=deep", "--multirun")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "4 made" in run.stdout
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes | str]:
+    """Return every file and link below a folder, but for the logs."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if "/runs/" in f"/{name}/":
+            continue
+        if path.is_symlink():
+            found[name] = f"-> {path.readlink()}"
+        elif path.is_file():
+            found[name] = path.read_bytes()
+    return found
+
+
+def test_the_request_s_own_call_gets_the_coadd(built: Path) -> None:
+    butler = Butler(built / "coadds")
+    coadd = butler.get("coadd", band="g", tract=0, patch="0,0", warp="direct", selection="deep")
+    same = butler.get("coadd", filter="g", tract=0, patch="0,0", warpType="direct", seeingCutoff="deep")
+    np.testing.assert_array_equal(coadd.stacked.image, same.stacked.image)
+    assert coadd.data_id["warp"] == "direct"
+    assert len(coadd.inputs) == 3
+    matched = butler.get("coadd", band="g", tract=0, patch="0,0", warp="psfMatched")
+    assert np.nanmedian(matched.psf.fwhm) > np.nanmedian(coadd.psf.fwhm)
+    assert np.nanvar(matched.stacked.image) > 0
+
+
+def test_the_file_has_its_planes_its_config_and_its_inputs(built: Path) -> None:
+    path = built / "coadds/coadd/skymap=demo/band=r/tract=0/patch=0,0/warp=direct/selection=deep/coadd.fits"
+    with fits.open(path, checksum=True) as hdus:
+        names = [hdu.name for hdu in hdus[1:]]
+        assert names[:3] == ["IMAGE", "MASK", "VARIANCE"]
+        assert {"NIMAGE", "PSF", "INPUTS", "CONFIG"} <= set(names)
+        assert hdus["IMAGE"].header["BUNIT"] == "nJy"
+        assert hdus[0].header["MAGZERO"] == pytest.approx(31.4)
+        good = np.isfinite(hdus["IMAGE"].data)
+        assert good.mean() > 0.3
+        assert (hdus["MASK"].data[~good] & (1 << hdus["MASK"].header["MP_NO_DATA"])).all()
+        assert np.isinf(hdus["VARIANCE"].data[~good]).all()
+        assert hdus["NIMAGE"].data.max() == 3
+
+
+def test_the_same_again_does_nothing_and_says_so(built: Path) -> None:
+    before = files(built)
+    run = coaddc(built, "warp=psfMatched,direct", "selection=deep", "-m")
+    assert run.returncode == 0
+    assert "4 up to date" in run.stdout
+    assert "made" not in run.stdout
+    assert files(built) == before
+
+
+def test_an_override_is_another_product_beside_it(built: Path) -> None:
+    run = coaddc(built, "band=g", "warp.interpolant=lanczos3")
+    assert run.returncode == 0, run.stderr
+    butler = Butler(built / "coadds")
+    variant = butler.get("coadd", band="g", tract=0, patch="0,0", variant="warp.interpolant:lanczos3")
+    plain = butler.get("coadd", band="g", tract=0, patch="0,0")
+    assert variant.data_id["variant"] == "warp.interpolant:lanczos3"
+    assert np.nanmax(np.abs(variant.stacked.image - plain.stacked.image)) > 0
+
+
+def test_an_edited_value_is_refused_with_a_diff(tmp_path: Path) -> None:
+    value = tmp_path / "conf/selection/early.yaml"
+    value.parent.mkdir(parents=True)
+    value.write_text("doc: the early ones\nwhere: survey_year < 1.2\n")
+    assert coaddc(tmp_path, "selection=early", "band=g").returncode == 0
+    before = files(tmp_path)
+    value.write_text("doc: the early ones, or not\nwhere: survey_year < 9\n")
+    run = coaddc(tmp_path, "selection=early", "band=g")
+    assert run.returncode == 1
+    assert "-  where: survey_year < 1.2" in run.stderr
+    assert "+  where: survey_year < 9" in run.stderr
+    assert "Traceback" not in run.stderr
+    value.write_text("doc: the early ones\nwhere: survey_year < 1.2\n")
+    assert files(tmp_path) == before
+
+
+def test_a_new_key_and_a_new_value_need_yaml_alone(tmp_path: Path) -> None:
+    for name, where in (("odd", "visit % 2 = 1"), ("even", "visit % 2 = 0")):
+        file = tmp_path / f"conf/parity/{name}.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"doc: visits of {name} number\nwhere: {where}\n")
+    fine = tmp_path / "conf/warp/fine.yaml"
+    fine.parent.mkdir()
+    fine.write_text("doc: by Lanczos-5\ninterpolant: lanczos5\n")
+    run = coaddc(tmp_path, "parity=odd,even", "warp=fine")
+    rows = Butler(tmp_path / "coadds").query()
+    made = {(row["parity"], row["band"]) for row in rows}
+    assert run.returncode == 0, run.stdout
+    assert {parity for parity, _ in made} == {"odd", "even"}
+    butler = Butler(tmp_path / "coadds")
+    for parity, band in made:
+        coadd = butler.get("coadd", band=band, warp="fine", parity=parity)
+        assert {i.row.visit % 2 for i in coadd.inputs} == {int(parity == "odd")}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["wrap=direct"], "'warp'"),
+        (["warp=psfmatched"], "psfMatched"),
+        (["stack.nsgima=3"], "nsigma"),
+        (["stack.nsigma=three"], "stack.nsigma"),
+        (["selection.where='seing < 1'"], "seeing"),
+        (["patch=0,0"], 'patch="0,0"'),
+        (["pln", "warp=direct"], "plan"),
+    ],
+)
+def test_nonsense_is_refused_with_what_is_near_and_leaves_nothing(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    run = coaddc(tmp_path, *words)
+    assert run.returncode != 0
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_file_is_named_and_the_rest_is_made(tmp_path: Path, built: Path) -> None:
+    inputs = json.loads(
+        next((built / "coadds").rglob("warp=direct/selection=deep/provenance.json")).read_text()
+    )["inputs"]
+    cache = Path(os.environ["COADDC_CACHE"])
+    source = next(p for p in cache.glob("demo-*") if len(list((p / "exposures").glob("*.fits"))) == 6)
+    survey = tmp_path / "survey/exposures"
+    survey.mkdir(parents=True)
+    for file in (source / "exposures").glob("*.fits"):
+        content = file.read_bytes()
+        (survey / file.name).write_bytes(content[:20000] if file.name in inputs[0]["file"] else content)
+    words = ["band=g", "survey.simulation=null", f"survey.path={tmp_path / 'survey'}"]
+    run = subprocess.run(
+        [sys.executable, "-m", "coaddc", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"left out {inputs[0]['file']}" in run.stdout
+    assert "1 files left out" in run.stdout
+    strict = subprocess.run(
+        [sys.executable, "-m", "coaddc", *words, "survey.strict=true", "store.root=other"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert strict.returncode == 1
+    assert inputs[0]["file"] in strict.stderr
+    assert not (tmp_path / "other").exists()
+
+
+def test_verbs_plan_list_show_and_compare(built: Path) -> None:
+    plan = coaddc(built, "plan", "warp=direct", "baseline=y1,y2")
+    assert plan.returncode == 0
+    assert "4 products asked" in plan.stdout
+    listed = coaddc(built, "ls", "coadds", "warp=psfMatched")
+    assert listed.stdout.count("psfMatched") >= 2
+    shown = coaddc(built, "show", "coadds", "band=g", "tract=0", "patch=0,0")
+    assert '"inputs"' in shown.stdout
+    assert "interpolant: omoms3" in shown.stdout
+    difference = coaddc(built, "diff", "coadds", "band=g", "band=g warp=psfMatched")
+    assert "matching: psf_model" in difference.stdout
