@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from coaddc.config import flags, keys
 from coaddc.config.help import help_text
@@ -43,8 +44,6 @@ def run(build: Callable[[Suite], bool], argv: Sequence[str]) -> int:
 
 def _compose_and_build(build: Callable[[Suite], bool], argv: Sequence[str]) -> int:
     catalog = flags.catalog_for(argv)
-    import hydra
-
     from coaddc.config import launcher, messages
     from coaddc.config.words import checked
 
@@ -52,11 +51,12 @@ def _compose_and_build(build: Callable[[Suite], bool], argv: Sequence[str]) -> i
     if not flags.completes(options):
         words = checked(words, catalog)
         flags.check(options, words)
-    main = hydra.main(str(keys.packaged_conf()), "config", version_base="1.3")
     full_error = os.environ.get(_RAISE) == "1"
     try:
-        with _command_line([*words, *options]):
-            main(launcher.Task(build))()
+        if options or not flags.sweeps(words, catalog):
+            _hydra_main(launcher.Task(build), [*words, *options])
+        else:
+            _multirun(launcher.Task(build), words)
     except launcher.Unfinished:
         return 1
     except SystemExit as stop:
@@ -66,6 +66,23 @@ def _compose_and_build(build: Callable[[Suite], bool], argv: Sequence[str]) -> i
             raise
         return _say(messages.explain(error, catalog))
     return 0
+
+
+def _multirun(task: Callable[[Any], None], words: list[str]) -> None:
+    """Do what `hydra.main` comes to, where the mode is known: without composing all once to learn it."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    with initialize_config_dir(str(keys.packaged_conf()), job_name="coaddc", version_base="1.3"):
+        GlobalHydra.instance().hydra.multirun(config_name="config", task_function=task, overrides=words)
+
+
+def _hydra_main(task: Callable[[Any], None], words: Sequence[str]) -> None:
+    """Have Hydra do what its flags say."""
+    import hydra
+
+    with _command_line(words):
+        hydra.main(str(keys.packaged_conf()), "config", version_base="1.3")(task)()
 
 
 def _say(message: str) -> int:

@@ -64,6 +64,13 @@ def completes(flags: Sequence[str]) -> bool:
     return "-sc" in flags or "--shell-completion" in flags
 
 
+def sweeps(words: Sequence[str], catalog: keys.Catalog) -> bool:
+    """Tell whether Hydra is to sweep, as ``hydra.mode`` says: the last word on it, or the primary config."""
+    said = [word.partition("=")[2] for word in words if word.startswith("hydra.mode=")]
+    hydra = keys.load(catalog.primary).get("hydra") or {}
+    return (said[-1] if said else str(hydra.get("mode"))) == "MULTIRUN"
+
+
 def check(flags: Sequence[str], words: Sequence[str]) -> None:
     """Refuse flags that do not go together.
 

@@ -106,12 +106,15 @@ class Catalog:
         The value that each group has when nothing is said, as the packaged primary config lists them.
     found
         The keys that the primary config in force does not list: unset when nothing is said.
+    primary
+        The primary config in force: the user's, or coaddc's own.
     """
 
     roots: tuple[Path, ...]
     groups: Mapping[str, Mapping[str, Value]]
     implied: Mapping[str, str]
     found: tuple[str, ...]
+    primary: Path
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -185,12 +188,13 @@ def find(roots: Iterable[Path] | None = None) -> Catalog:
     implied = listed(packaged_conf() / "config.yaml")
     order = [*implied, *sorted(found.keys() - implied.keys())]
     groups = {group: dict(sorted(found[group].items(), key=_natural)) for group in order if group in found}
-    in_force = listed(next(file for root in roots if (file := root / "config.yaml").is_file()))
+    primary = next(file for root in roots if (file := root / "config.yaml").is_file())
     return Catalog(
         roots=roots,
         groups=groups,
         implied={group: value for group, value in implied.items() if value is not None},
-        found=tuple(sorted(groups.keys() - in_force.keys() - set(NOT_KEYS))),
+        found=tuple(sorted(groups.keys() - listed(primary).keys() - set(NOT_KEYS))),
+        primary=primary,
     )
 
 

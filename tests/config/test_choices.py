@@ -38,10 +38,9 @@ def test_bundles_that_come_to_the_same_are_one(ask):
     assert len(ask("coadd_type=deep,constantPsf", "warp=direct").assemblies) == 1
 
 
-def test_globs_and_ranges_sweep(ask):
-    assert [a.keys["baseline"] for a in ask("baseline=glob(y*,exclude=y1*)").assemblies] == [
-        f"y{year}" for year in range(2, 10)
-    ]
+def test_globs_sweep(ask):
+    assert [a.keys["baseline"] for a in ask("baseline=glob(y1*,exclude=y10)").assemblies] == ["y1"]
+    assert [a.keys["warp"] for a in ask("warp=glob(*)").assemblies] == ["direct", "psfMatched"]
 
 
 def test_an_unset_key_is_in_neither_the_data_id_nor_the_config(ask):
@@ -78,7 +77,7 @@ SWEEPS = [
     ["warp=direct,psfMatched", "stack=mean,median", "selection=bestSeeing"],
     ["warp=direct,psfMatched", "stack.nsigma=3,4", "psf_model=moffat,doubleGaussian"],
     ["coadd_type=deep,constantPsf", "warp=direct", "stack=mean,clipped"],
-    ["purpose=alerts,plain", "warp=direct", "stack=mean,clipped", "stack.reject=[BAD],[CR,SAT]"],
+    ["purpose=alerts,plain", "warp=direct", "stack=clipped", "stack.reject=[BAD],[CR,SAT]"],
     [
         "purpose=alerts",
         "stack=mean,mirror",
@@ -118,23 +117,20 @@ def _values(text):
 
 
 def test_a_sweep_composes_one_file_choice_at_a_time(folder):
-    """120 coadds from 1 + 10 + 1 + 2 + 1 compositions by Hydra, which take nearly all the time."""
+    """24 coadds from 1 + 2 + 1 + 1 + 1 compositions by Hydra, which take nearly all the time."""
     with initialize_config_dir(str(keys.packaged_conf()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        master = loader.load_configuration("config", [], RunMode.MULTIRUN)
-        composer = Composer(loader, master, keys.find())
-        axes = [
-            [f"baseline=y{year}" for year in range(1, 11)],
-            ["warp=direct", "warp=psfMatched"],
-            ["stack=mean", "stack=median", "stack=clipped"],
-            ["selection=deep", "selection=bestSeeing"],
-        ]
-        jobs = [composer.compose(words) for words in itertools.product(*axes)]
-    assert (
-        len({tuple(job.choices[key] for key in ("baseline", "warp", "stack", "selection")) for job in jobs})
-        == 120
-    )
-    assert len(composer._wholes) == 15
+        composer = Composer(loader, loader.load_configuration("config", [], RunMode.MULTIRUN), keys.find())
+        axes = {
+            "baseline": ["all", "y1", "y2"],
+            "warp": ["direct", "psfMatched"],
+            "stack": ["mean", "median"],
+            "selection": ["deep", "bestSeeing"],
+        }
+        points = list(itertools.product(*axes.values()))
+        jobs = [composer.compose([f"{k}={v}" for k, v in zip(axes, point, strict=True)]) for point in points]
+    assert [tuple(job.choices[key] for key in axes) for job in jobs] == points
+    assert len(composer._wholes) == 6
 
 
 def test_an_override_may_look_at_another_section(ask):
