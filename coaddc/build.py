@@ -17,7 +17,7 @@ from coaddc.engine.run import run_plan
 from coaddc.io.exposure import open_exposure
 from coaddc.io.scan import Scan, scan
 from coaddc.model.assembly import Assembly
-from coaddc.model.errors import StoreError
+from coaddc.model.errors import PlanError, StoreError
 from coaddc.model.images import Coadd
 from coaddc.model.product import Product
 from coaddc.model.skymap import Patch, Skymap
@@ -86,6 +86,11 @@ def _by_source(assemblies: Sequence[Assembly]) -> Iterator[list[Assembly]]:
             if (part[0].survey, part[0].skymap) == (assembly.survey, assembly.skymap):
                 part.append(assembly)
                 break
+            if part[0].skymap != assembly.skymap and part[0].skymap.name == assembly.skymap.name:
+                raise PlanError(
+                    f"skymap.name={assembly.skymap.name}: two sky maps of this name with other numbers; "
+                    "give one of them a name of its own (skymap.name=...)"
+                )
         else:
             parts.append([assembly])
     yield from parts

@@ -141,6 +141,7 @@ def test_a_new_key_and_a_new_value_need_yaml_alone(tmp_path: Path) -> None:
         (["stack.nsgima=3"], "nsigma"),
         (["stack.nsigma=three"], "stack.nsigma"),
         (["selection.where='seing < 1'"], "seeing"),
+        (["skymap.patch_inner=300,400"], "name of its own"),
         (["patch=0,0"], 'patch="0,0"'),
         (["pln", "warp=direct"], "plan"),
     ],

@@ -32,6 +32,13 @@ class Failure:
     reason: str
 
 
+def failure(what: str, error: Exception) -> Failure:
+    """Log an error, and turn it into the failure of what was worked on: the rest of the work goes on."""
+    log.warning("%s: %s", what, error, exc_info=not isinstance(error, CoaddcError | OSError))
+    known = isinstance(error, CoaddcError | OSError)
+    return Failure(f"{what}: {error}" if known else f"{what}: {type(error).__name__}: {error}")
+
+
 #: A task's result on a tile; None where the exposure does not reach it.
 Value = Warp | Frame | Failure | None
 
@@ -78,9 +85,8 @@ class Chains:
     def _attempt(self, task: Task, inputs: list[Value], box: Box) -> Value:
         try:
             return self._evaluate(task, inputs, box)
-        except (CoaddcError, OSError, ValueError, ArithmeticError) as error:
-            log.warning("%s: %s", task.op, error, exc_info=not isinstance(error, CoaddcError))
-            return Failure(f"{_subject(task)}: {error}")
+        except Exception as error:
+            return failure(_subject(task), error)
 
     def _attempt_frame(self, exposure: Task, warp_task: Task) -> Frame | Failure:
         survey, row = exposure.subject
@@ -88,9 +94,8 @@ class Chains:
             interpolant = Interpolant(warp_task.params["interpolant"])
             opened = self._open(survey, row)
             return Frame(opened, warp_task.subject, self._box.grow(self._halo), interpolant)
-        except (CoaddcError, OSError, ValueError) as error:
-            log.warning("%s: %s", row.name, error, exc_info=not isinstance(error, CoaddcError))
-            return Failure(f"{row.name}: {error}")
+        except Exception as error:
+            return failure(row.name, error)
 
     def _evaluate(self, task: Task, inputs: list[Value], box: Box) -> Value:
         warps = [value for value in inputs if isinstance(value, Warp)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coaddc.engine.chain import Chains, Failure, Open, Value, by_visit
+from coaddc.engine.chain import Chains, Failure, Open, Value, by_visit, failure
 from coaddc.engine.ordered import ordered
 from coaddc.engine.products import finish_coadd
 from coaddc.model.geom import Box
@@ -82,9 +82,19 @@ class UnitRun:
                 if feed.failure is None:
                     _place(stacks[feed.task.digest], feed.stack.finish(self._pool.map))
         for target in self._unit.targets:
-            stack, psf = target.task.inputs
-            failed = failures.get(stack.digest)
-            yield target, failed or finish_coadd(target, stacks[stack.digest], psf, self._runner.frame)
+            yield target, self._finish(target, stacks, failures)
+
+    def _finish(
+        self, target: Target, stacks: Mapping[str, Stacked], failures: Mapping[str, Failure]
+    ) -> Coadd | Failure:
+        """Return the whole coadd of a target, or why there is none."""
+        stack, psf = target.task.inputs
+        if stack.digest in failures:
+            return failures[stack.digest]
+        try:
+            return finish_coadd(target, stacks[stack.digest], psf, self._runner.frame)
+        except Exception as error:
+            return failure(target.product.name, error)
 
     def _stack(self, box: Box, step: Callable[[], None], failures: dict[str, Failure]) -> list[_Feed]:
         """Send all visits through one tile, into all stacks."""
