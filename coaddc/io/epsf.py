@@ -12,7 +12,7 @@ from scipy.ndimage import map_coordinates
 from scipy.optimize import nnls
 from scipy.sparse import csr_matrix, hstack
 
-from coaddc.io.star_select import Star
+from coaddc.io.star_select import Star, TooFewStarsError
 from coaddc.model.pixel_psf import PixelPsf
 from coaddc.model.psf import Floats, GaussianMixture, Psf, fwhm, stamp
 
@@ -100,7 +100,10 @@ def fit_round(stars: Sequence[Star], radius: float) -> GaussianMixture:
     fits: list[Fitted | None] = [None] * len(stars)
     for _ in range(ROUNDS):
         fits = [fit_star(star, mixture, fit) for star, fit in zip(stars, fits, strict=True)]
-        mixture = _amplitudes([fit for fit in fits if fit is not None and fit.flux > 0], mixture)
+        good = [fit for fit in fits if fit is not None and fit.flux > 0]
+        if not good:
+            raise TooFewStarsError("no star has a positive flux")
+        mixture = _amplitudes(good, mixture)
     return mixture
 
 

@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 
 from coaddc.io.describe import Description, sibling
-from coaddc.io.measured_psf import TooFewStarsError, keep_psf, kept_psf, measure_psf
+from coaddc.io.measured_psf import keep_psf, kept_psf, measure_psf
 from coaddc.io.pixel_reader import PixelReader
 from coaddc.io.psfex import read_psfex
+from coaddc.io.star_select import TooFewStarsError
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
 from coaddc.model.psf import Moffat, Psf
@@ -83,10 +84,13 @@ def _measured(described: Description, reader: PixelReader, kept: tuple[str, Path
 
 def _moffat(described: Description) -> tuple[Psf, str]:
     survey = described.survey
-    seeing = described.headers.number(survey.cards.seeing) * survey.cards.seeing_factor
+    seeing, origin = described.headers.number(survey.cards.seeing) * survey.cards.seeing_factor, "header"
+    unit = survey.cards.seeing_unit
+    if not math.isfinite(seeing) and survey.psf.fwhm is not None:
+        seeing, origin, unit = survey.psf.fwhm, "survey", SeeingUnit.arcsec
     if not (math.isfinite(seeing) and seeing > 0.0):
         raise _NoPsfError(f"no card says the seeing (survey.cards.seeing={survey.cards.seeing})")
-    if survey.cards.seeing_unit is SeeingUnit.arcsec:
+    if unit is SeeingUnit.arcsec:
         y, x = Box.of_shape(described.image.shape).centre
         seeing /= described.wcs.pixel_scale(x=x, y=y)
-    return Moffat(seeing, survey.psf.beta), "Moffat of the header's seeing"
+    return Moffat(seeing, survey.psf.beta), f"Moffat of the {origin}'s seeing"

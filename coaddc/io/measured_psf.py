@@ -12,7 +12,7 @@ import numpy as np
 
 from coaddc.io.cache_folder import write_whole
 from coaddc.io.epsf import Fitted, fit_model, fit_round, fit_star
-from coaddc.io.star_select import find_stars
+from coaddc.io.star_select import TooFewStarsError, find_stars
 from coaddc.model.images import Pixels
 from coaddc.model.pixel_psf import PixelPsf
 from coaddc.model.psf import Psf
@@ -22,10 +22,6 @@ ROUNDS = 3
 
 #: A star with this many times the common chi squared is none.
 WORST = 4.0
-
-
-class TooFewStarsError(Exception):
-    """An exposure whose stars do not show its PSF; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +106,6 @@ def _path(folder: Path, digest: str) -> Path:
 
 def _agreeing(fits: Sequence[Fitted]) -> list[Fitted]:
     """Leave out what is no single star after all."""
-    usual = float(np.median([fit.chi2 for fit in fits]))
+    usual = float(np.nanmedian([fit.chi2 for fit in fits]))
     near = [fit for fit in fits if np.hypot(fit.x - fit.star.x, fit.y - fit.star.y) < 1.0]
     return [fit for fit in near if fit.flux > 0 and fit.chi2 < WORST * max(usual, 1.0)]

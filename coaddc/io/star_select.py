@@ -26,6 +26,10 @@ LOCUS = 0.12
 MOST = 150
 
 
+class TooFewStarsError(Exception):
+    """An exposure whose stars do not show its PSF; the message says why."""
+
+
 @dataclass(frozen=True, eq=False)
 class Star:
     """A cut-out around one star.
@@ -69,7 +73,12 @@ def find_stars(pixels: Pixels, *, min_snr: float) -> tuple[tuple[Star, ...], flo
     """
     image, noise, bad = _prepared(pixels)
     sep.set_extract_pixstack(max(300000, image.size // 4))
-    objects, segments = sep.extract(image, THRESHOLD, err=noise, mask=bad, minarea=5, segmentation_map=True)
+    try:
+        objects, segments = sep.extract(
+            image, THRESHOLD, err=noise, mask=bad, minarea=5, segmentation_map=True
+        )
+    except Exception as error:  # sep has no class of its own for fields too crowded for its buffers
+        raise TooFewStarsError(f"stars cannot be told apart: {error}") from error
     radius, flux, snr = _measured(image, noise, bad, objects)
     bright = np.isfinite(radius) & (snr > min_snr) & (objects["flag"] & sep.OBJ_TRUNC == 0)
     if not (bright & (objects["b"] > 0.7 * objects["a"])).any():

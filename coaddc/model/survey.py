@@ -7,11 +7,13 @@ substitution in the path of the image, relative to the path of the survey: ``_oo
 expression on the left, and on the right ``\1`` for its groups. An *hdu* is a name or a number.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from coaddc.model.errors import ConfigError
+from coaddc.model.mask import bits
 from coaddc.model.options import option
 from coaddc.model.simulation import Simulation
 
@@ -88,6 +90,7 @@ class PsfSource:
     match: dict[str, str] = option({}, "model: column to card, where a table has one row a detector")
     min_stars: int = option(8, "stars: fewer are not enough")
     min_snr: float = option(40.0, "stars: signal to noise of the faintest")
+    fwhm: float | None = option(None, "seeing: arcsec, where no card says it")
     beta: float = option(3.0, "seeing: power of the Moffat's wings")
 
 
@@ -212,16 +215,27 @@ class Survey:
     simulation: Simulation | None = option(None, "what to simulate where the path holds nothing yet")
 
     def __post_init__(self) -> None:
-        for field, value in self._files().items():
-            if value is not None and value.count("->") != 1:
+        bits(self.mask.planes)
+        for field, value in self._substitutions().items():
+            if value.count("->") != 1:
                 raise ConfigError(f"survey.{field}={value!r}: expected 'old -> new', a substitution")
+            _check_pattern(field, value.split("->")[0].strip())
+        _check_pattern("image.pattern", self.image.pattern or "")
         if self.sky.kind is SkyKind.spline and self.sky.file is None:
             raise ConfigError("survey.sky.kind=spline needs survey.sky.file")
 
-    def _files(self) -> dict[str, str | None]:
-        return {
+    def _substitutions(self) -> dict[str, str]:
+        files = {
             "variance.file": self.variance.file,
             "mask.file": self.mask.file,
             "psf.file": self.psf.file,
             "sky.file": self.sky.file,
         }
+        return {field: value for field, value in files.items() if value is not None}
+
+
+def _check_pattern(field: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"survey.{field}: {pattern!r} is no regular expression: {error}") from error

@@ -145,11 +145,16 @@ def test_bits_named_by_cards_are_read_and_unknown_ones_passed(tmp_path: Path) ->
     assert [found[1, 2], found[3, 4], found[5, 6]] == [bit("SAT"), 0, bit("SAT") | bit("CR")]
 
 
-def test_a_plane_that_does_not_exist_is_refused_with_the_near_names(tmp_path: Path) -> None:
-    write(tmp_path / "s" / "a.fits", {"SCI": pixels(), "MASK": np.ones(SHAPE, np.int16)})
-    survey = described(tmp_path / "s", mask={"hdu": "MASK", "planes": {"SATURATED": 1}})
+def test_a_plane_that_does_not_exist_is_refused_at_once_with_the_near_names() -> None:
     with pytest.raises(ConfigError, match="no mask plane 'SATURATED'"):
-        scan(survey, cache=tmp_path / "c")
+        plain(Path("x"), mask={"hdu": "MASK", "planes": {"SATURATED": 1}})
+
+
+def test_what_is_no_regular_expression_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match=r"survey\.image\.pattern: 'w\(' is no regular expression"):
+        plain(Path("x"), image={"pattern": "w("})
+    with pytest.raises(ConfigError, match=r"survey\.psf\.file: '\(' is no regular expression"):
+        plain(Path("x"), psf={"file": "( -> x"})
 
 
 @pytest.mark.parametrize(
