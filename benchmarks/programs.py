@@ -1,0 +1,184 @@
+"""Run coaddc and SWarp, as whole processes, on the same exposures and output grid."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from exposures import SCALE, with_matrix
+from numpy.typing import NDArray
+
+#: Names of SWarp's program.
+SWARP = shutil.which("SWarp") or shutil.which("swarp")
+#: What SWarp is told beside what a run says.
+SETTINGS = {
+    "SUBTRACT_BACK": "N",
+    "WEIGHT_TYPE": "MAP_WEIGHT",
+    "RESCALE_WEIGHTS": "N",
+    "WRITE_XML": "N",
+    "COMBINE": "Y",
+    "PROJECTION_ERR": "0.001",
+    "VERBOSE_TYPE": "QUIET",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took: wall and processor time, seconds, and its largest resident memory, MB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Image:
+    """A coadd of either program.
+
+    Attributes
+    ----------
+    image, inverse : (ny, nx)
+        Flux, nJy per pixel, and inverse variance of a pixel; 0 where there are no data.
+    header
+        Of the image.
+    """
+
+    image: NDArray[np.float64]
+    inverse: NDArray[np.float64]
+    header: fits.Header
+
+
+class ProgramError(Exception):
+    """A program failed; the message says what it wrote."""
+
+
+def measured(command: Sequence[str], *, folder: Path, **environment: str) -> Cost:
+    """Run a command to its end; say what it took.
+
+    Raises
+    ------
+    ProgramError
+        Where its status is not 0.
+    """
+    started = time.perf_counter()
+    with (folder / "output.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - started
+    if process.returncode:
+        text = (folder / "output.log").read_text(errors="replace")
+        raise ProgramError(f"{' '.join(command[:3])} ... in {folder}: status {process.returncode}\n{text}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024.0)
+
+
+def run_coaddc(
+    folder: Path, store: str, overrides: Sequence[str] = (), threads: int = 2, **environment: str
+) -> Cost:
+    """Coadd the exposures of a folder with coaddc, into a store in this folder."""
+    words = [
+        "survey=bench",
+        f"survey.path={folder}",
+        f"skymap.pixel_scale={SCALE}",
+        "skymap.patch_inner=50000",
+        "skymap.patch_border=0",
+        f"store.root={store}",
+        f"engine.workers={threads}",
+        *overrides,
+    ]
+    environment = {"COADDC_CACHE": str(folder / "cache"), "NUMBA_NUM_THREADS": str(threads), **environment}
+    return measured([sys.executable, "-m", "coaddc", *words], folder=folder, **environment)
+
+
+def coadd_path(folder: Path, store: str) -> Path:
+    """Return the only coadd of a store."""
+    (path,) = (folder / store / "objects").glob("*/*/coadd.fits")
+    return path
+
+
+def read_coaddc(path: Path) -> Image:
+    """Read the image and the inverse variance of a coadd."""
+    with fits.open(path) as hdus:
+        image, variance = (hdus[name].data.astype(np.float64) for name in ("IMAGE", "VARIANCE"))
+        return Image(np.nan_to_num(image), 1.0 / variance, hdus["IMAGE"].header.copy())
+
+
+def write_grid(path: Path, header: fits.Header) -> None:
+    """Write the output grid of a coadd as SWarp reads it beside its output."""
+    names = re.compile(r"(CTYPE|CUNIT|CRVAL|CRPIX|CDELT)\d|(PC|CD)\d_\d|RADESYS$")
+    kept = [card for card in header.cards if names.match(card.keyword)]
+    grid = with_matrix(fits.Header(kept))
+    grid["NAXIS1"], grid["NAXIS2"] = header["NAXIS1"], header["NAXIS2"]
+    path.write_text("".join(f"{str(card).rstrip()}\n" for card in grid.cards) + "END\n")
+
+
+def run_swarp(
+    folder: Path,
+    output: str,
+    grid: fits.Header,
+    settings: Mapping[str, Any],
+    threads: int = 2,
+) -> Cost:
+    """Coadd the exposures of a folder with SWarp, into ``output.fits`` in this folder."""
+    if SWARP is None:
+        raise ProgramError("SWarp is not installed (Debian package swarp)")
+    write_grid(folder / f"{output}.head", grid)
+    images = sorted((folder / "image").glob("*.fits"))
+    (folder / "images.txt").write_text("".join(f"{path}\n" for path in images))
+    (folder / "weights.txt").write_text("".join(f"{folder / 'weight' / path.name}\n" for path in images))
+    scratch = folder / "scratch"
+    scratch.mkdir(exist_ok=True)
+    files = {
+        "IMAGEOUT_NAME": f"{output}.fits",
+        "WEIGHTOUT_NAME": f"{output}.weight.fits",
+        "WEIGHT_IMAGE": "@weights.txt",
+        "RESAMPLE_DIR": scratch,
+        "VMEM_DIR": scratch,
+        "NTHREADS": threads,
+    }
+    (folder / "default.swarp").write_text("")
+    words = [
+        str(word) for name, value in {**SETTINGS, **files, **settings}.items() for word in (f"-{name}", value)
+    ]
+    return measured([SWARP, "@images.txt", "-c", "default.swarp", *words], folder=folder)
+
+
+def read_swarp(folder: Path, output: str) -> Image:
+    """Read a coadd of SWarp and its weight map."""
+    image, header = fits.getdata(folder / f"{output}.fits", header=True)
+    weight = fits.getdata(folder / f"{output}.weight.fits")
+    return Image(image.astype(np.float64), weight.astype(np.float64), header)
+
+
+def machine() -> str:
+    """Return what the figures depend on: processor, cores and versions."""
+    model = next(
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?"
+    )
+    memory = next((int(line.split()[1]) / 2**20 for line in _lines("/proc/meminfo")), float("nan"))
+    swarp = "none" if SWARP is None else subprocess.run([SWARP, "-v"], capture_output=True, text=True).stdout
+    version = re.search(r"version (\S+)", swarp)
+    names = ("numba", "numpy", "astropy")
+    libraries = ", ".join(f"{name} {__import__(name).__version__}" for name in names)
+    return (
+        f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB; coaddc {metadata.version('coaddc')}, "
+        f"Python {platform.python_version()}, {libraries}; SWarp {version.group(1) if version else 'none'}"
+    )
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
