@@ -34,8 +34,8 @@ class Failure:
 
 def failure(what: str, error: Exception) -> Failure:
     """Log an error, and turn it into the failure of what was worked on: the rest of the work goes on."""
-    log.warning("%s: %s", what, error, exc_info=not isinstance(error, CoaddcError | OSError))
     known = isinstance(error, CoaddcError | OSError)
+    log.info("%s: %s", what, error, exc_info=not known)  # the summary tells it; the log keeps the traceback
     return Failure(f"{what}: {error}" if known else f"{what}: {type(error).__name__}: {error}")
 
 

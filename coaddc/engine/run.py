@@ -54,12 +54,12 @@ def run_plan(
 def _finish(target: Target, made: Coadd | Failure, publish: Publish) -> Made | Failed:
     """Publish a coadd, or say why there is none."""
     if isinstance(made, Failure):
-        log.error("%s: %s", target.product.name, made.reason)
+        log.info("%s: failed: %s", target.product.name, made.reason)
         return Failed(target, made.reason)
     try:
         path = publish(target.product, made)
     except (CoaddcError, OSError) as error:
-        log.exception("%s", target.product.name)
+        log.info("%s: failed", target.product.name, exc_info=True)
         return Failed(target, str(error))
     log.info("%s: %s", target.product.name, path)
     return Made(target, path, Figures.of(made))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import fftconvolve
 
 from coaddc.model.geom import Box
 from coaddc.model.images import CellPsfs
 from coaddc.model.psf import Floats, fwhm
+from coaddc.ops.fourier import convolve_same
 from coaddc.ops.match import Matching, WarpedPsf
 
 
@@ -27,7 +27,7 @@ class PsfInput:
         if self.matching is None:
             return self.psf.stamp(y=y, x=x, half=half)
         own = self.psf.stamp(y=y, x=x, half=max(half, self.matching.reach))
-        image = fftconvolve(own, self.matching.kernel(_middle(own, self.matching.reach)), mode="same")
+        image = convolve_same(own, self.matching.kernel(_middle(own, self.matching.reach)))
         return _middle(image, half)
 
 

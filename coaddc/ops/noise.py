@@ -5,10 +5,10 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 from coaddc.kernels.interpolants import Interpolant1d
 from coaddc.model.assembly import Interpolant
+from coaddc.ops.fourier import convolve, convolve_same
 from coaddc.ops.interpolant import interpolant_1d
 
 Floats = NDArray[np.float64]
@@ -75,8 +75,8 @@ def convolved_correlation(correlation: Floats, kernel: Floats) -> Floats:
     correlation : (n + 2 m - 2, n + 2 m - 2)
         1 in the middle.
     """
-    own = fftconvolve(kernel, kernel[::-1, ::-1])
-    result = fftconvolve(correlation, own)
+    own = convolve(kernel, kernel[::-1, ::-1])
+    result = convolve(correlation, own)
     half = result.shape[0] // 2
     normalised: Floats = result / result[half, half]
     return normalised
@@ -92,17 +92,14 @@ def aperture_variance_factor(correlation: Floats, aperture: Floats) -> float:
     aperture : (ny, nx)
         What each pixel counts; the sum of squares is what independent noise would give.
     """
-    noise = fftconvolve(aperture, correlation, mode="full")
-    half = correlation.shape[0] // 2
-    ny, nx = aperture.shape
-    return float((noise[half : half + ny, half : half + nx] * aperture).sum() / (aperture**2).sum())
+    return float((convolve_same(aperture, correlation) * aperture).sum() / (aperture**2).sum())
 
 
 @cache
 def _autocorrelation(interpolant: Interpolant) -> tuple[Floats, Floats]:
     """Return the autocorrelation of a cardinal function, 1 at lag 0, by lag in pixels."""
     cardinal = _cardinal(interpolant_1d(interpolant))
-    full = fftconvolve(cardinal, cardinal[::-1])[cardinal.size - 1 :]
+    full = convolve(cardinal[None], cardinal[None, ::-1])[0, cardinal.size - 1 :]
     return np.arange(full.size) / _FINE, full / full[0]
 
 

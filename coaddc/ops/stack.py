@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm as normal
+from scipy.special import log_ndtr
 
 from coaddc.kernels import stack as kernels
 from coaddc.model.assembly import StackSection, Statistic, Weighting
@@ -226,12 +226,11 @@ def median_factor(n: int) -> float:
     half = (n - 1) // 2
     z = np.linspace(-8.0, 8.0, 801)
     if n % 2:
-        log = half * (normal.logcdf(z) + normal.logsf(z)) + normal.logpdf(z)
+        log = half * (log_ndtr(z) + log_ndtr(-z)) - z**2 / 2.0
         density = np.exp(log - log.max())
     else:  # the middle pair lies u below and u above the median
         u = np.linspace(0.0, 8.0, 401)[:, None]
-        log = (
-            half * (normal.logcdf(z - u) + normal.logsf(z + u)) + normal.logpdf(z - u) + normal.logpdf(z + u)
-        )
+        low, high = z - u, z + u
+        log = half * (log_ndtr(low) + log_ndtr(-high)) - (low**2 + high**2) / 2.0
         density = np.exp(log - log.max()).sum(axis=0)
     return float(n * (density * z**2).sum() / density.sum())
