@@ -11,6 +11,7 @@ from coaddc.model.images import CellPsfs, Coadd, CoaddInput, Stacked
 from coaddc.model.psf import Floats
 from coaddc.ops.coadd_psf import PsfInput, coadd_psf
 from coaddc.ops.noise import combined_correlation
+from coaddc.plan.lower import inverse_variance
 from coaddc.plan.plan import Target
 from coaddc.plan.task import Task
 
@@ -40,13 +41,14 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, frame_of: FrameOf)
     weights = [1.0 if psf.params["equal"] else float(_origin(t)[1].params["weight"]) for t in psf.inputs]
     request = target.request
     y, x = request.patch.box.centre
+    scale = request.patch.wcs.pixel_scale(y=y, x=x)
     rows = [_origin(task)[0].subject[1] for task in psf.inputs]
     return Coadd(
         data_id=dict(request.data_id),
         stacked=stacked,
         wcs=request.patch.wcs,
-        psf=_psf(psf, frames, weights, request.patch.wcs.pixel_scale(y=y, x=x)),
-        correlation=_correlation(psf, frames, weights),
+        psf=_psf(psf, frames, weights, scale),
+        correlation=_correlation(psf, frames, weights, scale),
         inputs=tuple(CoaddInput(row, weight) for row, weight in zip(rows, weights, strict=True)),
     )
 
@@ -66,11 +68,11 @@ def _psf(psf: Task, frames: list[Frame], weights: list[float], scale: float) -> 
     return coadd_psf(inputs, box, cell=psf.params["cell"], half=psf.params["half"], scale=scale)
 
 
-def _correlation(psf: Task, frames: list[Frame], weights: list[float]) -> Floats:
+def _correlation(psf: Task, frames: list[Frame], weights: list[float], scale: float) -> Floats:
     """Return the correlation of the coadd's noise: that of its inputs, each by its part of the variance."""
     stamps = [
         frame.matched_correlation(task) if task.op == "match" else frame.correlation
         for task, frame in zip(psf.inputs, frames, strict=True)
     ]
-    inverse = [float(_origin(task)[1].params["weight"]) for task in psf.inputs]
+    inverse = [inverse_variance(_origin(task)[0].subject[1], scale) for task in psf.inputs]
     return combined_correlation(stamps, [w**2 / v for w, v in zip(weights, inverse, strict=True)])

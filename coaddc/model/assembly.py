@@ -99,6 +99,7 @@ class Weighting(Enum):
     """How much an exposure counts."""
 
     inverse_variance = "inverse_variance"
+    inverse_variance_seeing = "inverse_variance_seeing"
     uniform = "uniform"
 
 
@@ -107,7 +108,10 @@ class StackSection(Section):
     """How warps are combined."""
 
     statistic: Statistic = option(Statistic.mean, "mean, clipped or median")
-    weighting: Weighting = option(Weighting.inverse_variance, "inverse_variance (per exposure) or uniform")
+    weighting: Weighting = option(
+        Weighting.inverse_variance,
+        "inverse_variance, inverse_variance_seeing (over FWHM squared: for point sources) or uniform",
+    )
     nsigma: float = option(4.0, "clipped: reject what is further from the median, in standard deviations")
     flux_tolerance: float = option(0.3, "clipped: and further than this part of the median: seeing varies")
     reject: list[str] = option(["BAD", "SAT", "CR", "STREAK", "NO_DATA"], "mask planes that reject a pixel")
