@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import map_coordinates
 from scipy.optimize import nnls
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix, diags_array, hstack
+from scipy.sparse.linalg import splu
 
 from coaddc.io.star_select import Star, TooFewStarsError
 from coaddc.model.pixel_psf import PixelPsf
@@ -73,8 +73,8 @@ def fit_star(star: Star, psf: Psf, guess: Fitted | None = None) -> Fitted:
         residual_weight = weight * (residual**2 * weight < OUTLIER**2)
         design = np.stack([shape, -flux * slope_x, -flux * slope_y, np.ones_like(shape)])
         scaled = design * residual_weight
-        normal = np.tensordot(scaled, design, axes=([1, 2], [1, 2]))
-        step = np.linalg.lstsq(normal, np.tensordot(scaled, residual, axes=([1, 2], [0, 1])), rcond=1e-12)[0]
+        normal = np.einsum("aij,bij->ab", scaled, design)  # too small for the threads of BLAS
+        step = np.linalg.lstsq(normal, np.einsum("aij,ij->a", scaled, residual), rcond=1e-12)[0]
         flux, sky = flux + step[0], sky + step[3]
         x, y = x + np.clip(step[1], -0.5, 0.5), y + np.clip(step[2], -0.5, 0.5)
         counted = np.isfinite(star.variance)
@@ -116,8 +116,8 @@ def _amplitudes(fits: Sequence[Fitted], last: GaussianMixture) -> GaussianMixtur
         expected = fit.flux * last.evaluate(x=0.0, y=0.0, dx=dx, dy=dy)
         weight, value = _weight(fit.star, expected), fit.star.image - fit.sky
         weight = weight * ((value - expected) ** 2 * weight < ROUGH**2) * fit.flux**2
-        normal += np.tensordot(design * weight, design, axes=([1, 2], [1, 2]))
-        right += np.tensordot(design * weight, value / fit.flux, axes=([1, 2], [0, 1]))
+        normal += np.einsum("aij,bij->ab", design * weight, design)
+        right += np.einsum("aij,ij->a", design * weight, value / fit.flux)
     root = np.linalg.cholesky(normal + np.diag(1e-9 * np.diag(normal)))
     amplitudes = nnls(root.T, np.linalg.solve(root, right))[0]
     return GaussianMixture(last.sigmas, tuple(float(value) for value in amplitudes / amplitudes.sum()))
@@ -151,9 +151,9 @@ def fit_model(fits: Sequence[Fitted], base: GaussianMixture, last: Psf, shape: t
     gradients = [GRADIENT_PRIOR * middle[grid.inner]] * (2 * degree)
     spread = np.concatenate([PRIOR * middle[grid.nodes], *gradients])
     design = design.tocsr()
-    normal = (design.T @ _times(design, weight)).toarray()
-    normal[np.diag_indices(len(normal))] += 1.0 / spread**2
-    solution = cho_solve(cho_factor(normal, overwrite_a=True), design.T @ (weight * target))
+    normal = design.T @ _times(design, weight) + diags_array(1.0 / spread**2)
+    # Each node meets its neighbours only; a dense solution takes far longer, and threads of its own.
+    solution = splu(normal.tocsc(), permc_spec="MMD_AT_PLUS_A").solve(design.T @ (weight * target))
     ends = len(grid.nodes) + len(grid.inner) * np.arange(2 * degree)
     parts = [
         grid.spread(part, grid.inner if number else grid.nodes)

@@ -54,10 +54,11 @@ class PixelPsf:
     def evaluate(self, *, x: float, y: float, dx: Floats, dy: Floats) -> Floats:
         """Return the flux per pixel at offsets from a source at (x, y), total 1; 0 beyond the stamp."""
         terms = self._terms(x=x, y=y)
-        total = float(terms @ self.stamps.sum(axis=(1, 2))) * self.step**2
+        total = float((terms * self._sums).sum()) * self.step**2
         ny, nx = self.stamps.shape[1:]
         where = np.stack([np.asarray(dy) / self.step + ny // 2, np.asarray(dx) / self.step + nx // 2])
-        coefficients = np.tensordot(terms, self._coefficients, axes=1)
+        # Not by BLAS, whose own threads get in the way of ours for arrays this small.
+        coefficients = np.einsum("t,tij->ij", terms, self._coefficients)
         value = map_coordinates(coefficients, where, order=3, mode="constant", prefilter=False)
         result: Floats = value / total
         return result
@@ -65,6 +66,11 @@ class PixelPsf:
     def _terms(self, *, x: float, y: float) -> Floats:
         u, v = (x - self.zero[0]) / self.scale[0], (y - self.zero[1]) / self.scale[1]
         return np.array([u**i * v**j for j in range(self.degree + 1) for i in range(self.degree + 1 - j)])
+
+    @cached_property
+    def _sums(self) -> NDArray[np.float64]:
+        sums: NDArray[np.float64] = self.stamps.sum(axis=(1, 2))
+        return sums
 
     @cached_property
     def _coefficients(self) -> NDArray[np.float64]:
