@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +13,21 @@ from coaddc.model.images import CellPsfs
 from coaddc.model.psf import Floats, fwhm
 from coaddc.ops.fourier import convolve_same
 from coaddc.ops.match import Matching, WarpedPsf
+
+
+class Response(Protocol):
+    """One exposure of a coadd: what it makes of a point source."""
+
+    @property
+    def psf(self) -> WarpedPsf:
+        """Its PSF on the tract."""
+
+    @property
+    def weight(self) -> float:
+        """Its weight."""
+
+    def stamp(self, *, y: float, x: float, half: int) -> Floats:
+        """Return the image of a point source in what is stacked, (2 half + 1) square."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ def _middle(image: Floats, half: int) -> Floats:
     return result
 
 
-def coadd_psf(inputs: Sequence[PsfInput], box: Box, *, cell: int, half: int, scale: float) -> CellPsfs:
+def coadd_psf(inputs: Sequence[Response], box: Box, *, cell: int, half: int, scale: float) -> CellPsfs:
     """Return the PSF of a coadd at the centres of its cells.
 
     The mean, by weight, of the inputs that reach a cell's centre; where none does, of those that reach
@@ -72,7 +88,7 @@ def coadd_psf(inputs: Sequence[PsfInput], box: Box, *, cell: int, half: int, sca
     return CellPsfs(cell, stamps, widths)
 
 
-def _mean_stamp(inputs: Sequence[PsfInput], cell: Box, half: int) -> Floats | None:
+def _mean_stamp(inputs: Sequence[Response], cell: Box, half: int) -> Floats | None:
     """Return the mean PSF at a cell's centre, None where no input reaches the cell."""
     y, x = cell.centre
     corners = [(v, u) for v in (cell.y0, cell.y1 - 1) for u in (cell.x0, cell.x1 - 1)]
@@ -83,5 +99,6 @@ def _mean_stamp(inputs: Sequence[PsfInput], cell: Box, half: int) -> Floats | No
         return None
     weights = np.array([i.weight for i in reach])
     images = np.array([i.stamp(y=y, x=x, half=half) for i in reach])
-    mean: Floats = np.tensordot(weights / weights.sum(), images, axes=1)
+    total = np.tensordot(weights / weights.sum(), images, axes=1)
+    mean: Floats = total / total.sum()
     return mean

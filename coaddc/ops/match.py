@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.signal import fftconvolve
 
 from coaddc.model.geom import Box
 from coaddc.model.images import Warp
 from coaddc.model.mask import bit
 from coaddc.model.psf import Floats, Psf, stamp
 from coaddc.model.wcs import Wcs
+from coaddc.ops.fourier import convolve
 
 #: Kernels are written as a mean and principal components, as many as leave less than this part of their norm.
 TOLERANCE = 1e-3
@@ -208,33 +208,40 @@ def kernel_field(source: WarpedPsf, matching: Matching, box: Box, correlation: F
     correlation : (k, k)
         Correlation of the noise of the warp (k odd).
     """
-    ys, xs = _nodes(box.y0, box.y1, matching.cell), _nodes(box.x0, box.x1, matching.cell)
+    ys, xs = nodes(box.y0, box.y1, matching.cell), nodes(box.x0, box.x1, matching.cell)
     half = matching.reach
     kernels = np.array([matching.kernel(source.stamp(y=y, x=x, half=half)) for y in ys for x in xs])
-    mean = kernels.mean(axis=0)
-    components, amplitudes = _principal(kernels - mean, float(np.linalg.norm(mean)))
     gain = np.array([noise_gain(kernel, correlation) for kernel in kernels])
+    return field_of(kernels, gain, ys, xs)
+
+
+def field_of(
+    kernels: Floats, gain: Floats, ys: Floats, xs: Floats, *, tolerance: float = TOLERANCE
+) -> KernelField:
+    """Return the field of kernels (k, n, n), and of gains (k,), solved row by row of a grid."""
+    mean = kernels.mean(axis=0)
+    components, amplitudes = _principal(kernels - mean, tolerance * float(np.linalg.norm(mean)))
     grid = (ys.size, xs.size)
     return KernelField(ys, xs, mean, components, amplitudes.reshape(*grid, -1), gain.reshape(grid))
 
 
-def _nodes(start: int, stop: int, cell: int) -> NDArray[np.float64]:
+def nodes(start: int, stop: int, cell: int) -> NDArray[np.float64]:
     """Return the multiples of a cell that enclose a range of pixels."""
     return np.arange(start // cell, -(-(stop - 1) // cell) + 1, dtype=np.float64) * cell
 
 
-def _principal(differences: Floats, norm: float) -> tuple[Floats, Floats]:
+def _principal(differences: Floats, tolerance: float) -> tuple[Floats, Floats]:
     """Return components (m, n, n) and amplitudes (k, m) that reach the tolerance in each of k kernels."""
     k, n, _ = differences.shape
     u, s, v = np.linalg.svd(differences.reshape(k, -1), full_matrices=False)
     left = [float(np.linalg.norm(u[:, m:] * s[m:], axis=1).max(initial=0.0)) for m in range(s.size + 1)]
-    m = next(i for i, error in enumerate(left) if error <= TOLERANCE * norm or i == s.size)
+    m = next(i for i, error in enumerate(left) if error <= tolerance or i == s.size)
     return v[:m].reshape(m, n, n), u[:, :m] * s[:m]
 
 
 def noise_gain(kernel: Floats, correlation: Floats) -> float:
     """Return the variance of a pixel after convolution over that before, for noise of this correlation."""
-    both = fftconvolve(correlation, fftconvolve(kernel, kernel[::-1, ::-1]))
+    both = convolve(correlation, convolve(kernel, kernel[::-1, ::-1]))
     return float(both.flat[both.size // 2])
 
 
@@ -260,12 +267,12 @@ def match(warp: Warp, kernels: KernelField, box: Box) -> Warp | None:
     if not box.area:
         return None
     wide = box.grow(kernels.mean.shape[0] // 2)
-    image, variance, weight, mask = (_spread(plane, warp.box, wide) for plane in _planes(warp))
+    image, variance, weight, mask = (placed(plane, warp.box, wide) for plane in _planes(warp))
     at = box.within(wide)
-    size = [fft.next_fast_len(n, real=True) for n in wide.shape]
-    matched = _convolve(image, kernels, box, wide, size)
+    size = fft_size(wide)
+    matched = convolve_field(image, kernels, box, wide)
     square = kernels.mean**2
-    spread = _apply(fft.rfft2(variance, size), square / square.sum(), wide.shape, size)
+    spread = convolved(fft.rfft2(variance, size), square / square.sum(), wide.shape, size)
     noise = np.maximum(spread[at], 0.0) * kernels.on(kernels.gain, box)
     bits = grow_bits(mask, kernels.core)[at] & ~bit("NO_DATA")
     gone = grow_bits((weight <= 0).astype(np.int32), kernels.edge)[at] > 0
@@ -301,7 +308,7 @@ def _planes(warp: Warp) -> tuple[NDArray[Any], ...]:
     return np.where(warp.weight > 0, warp.image, 0), variance, warp.weight, warp.mask
 
 
-def _spread(plane: NDArray[Any], box: Box, wide: Box) -> NDArray[Any]:
+def placed(plane: NDArray[Any], box: Box, wide: Box) -> NDArray[Any]:
     """Put a plane into a larger box, 0 around it."""
     out = np.zeros(wide.shape, plane.dtype)
     part = box.clip(wide)
@@ -309,18 +316,27 @@ def _spread(plane: NDArray[Any], box: Box, wide: Box) -> NDArray[Any]:
     return out
 
 
-def _convolve(image: NDArray[Any], kernels: KernelField, box: Box, wide: Box, size: list[int]) -> Floats:
-    """Convolve with the mean kernel and each component, and add them with their local amplitudes."""
+def convolve_field(image: NDArray[Any], kernels: KernelField, box: Box, wide: Box) -> Floats:
+    """Convolve an image of the wide box with the kernels of each place of the box that it surrounds.
+
+    With the mean kernel and each component, added with their local amplitudes.
+    """
+    size = fft_size(wide)
     transform = fft.rfft2(image.astype(np.float32), size)
     at = box.within(wide)
-    result = _apply(transform, kernels.mean, wide.shape, size)[at].astype(np.float64)
+    result = convolved(transform, kernels.mean, wide.shape, size)[at].astype(np.float64)
     for m, component in enumerate(kernels.components):
         amplitude = kernels.on(kernels.amplitudes[:, :, m], box)
-        result += amplitude * _apply(transform, component, wide.shape, size)[at]
+        result += amplitude * convolved(transform, component, wide.shape, size)[at]
     return result
 
 
-def _apply(
+def fft_size(box: Box) -> list[int]:
+    """Return rows and columns, at least those of a box, that Fourier transforms are fast with."""
+    return [fft.next_fast_len(n, real=True) for n in box.shape]
+
+
+def convolved(
     transform: NDArray[Any], kernel: Floats, shape: tuple[int, int], size: list[int]
 ) -> NDArray[np.float32]:
     """Return the convolution of a transformed image with a centred kernel, cut to the image's shape."""

@@ -1,0 +1,269 @@
+"""The likelihood of a point source at each pixel: a warp filtered with its own PSF (Kaiser 2001).
+
+With z the image, phi the PSF at a pixel and sigma**2 the variance of the noise, Psi = sum(phi z) / sigma**2
+and Phi = sum(phi**2) / sigma**2, over the good pixels around it. Psi / Phi is the flux of a point source
+there as a fit finds it, and 1 / Phi its variance (LSST DMTN-015, section 3). Psi and Phi of several exposures
+add; so the mean of the images Psi / Phi with weights Phi is the fit to all exposures at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from coaddc.kernels.phase_gain import divide_by_phase_gain
+from coaddc.model.assembly import Interpolant
+from coaddc.model.geom import Box
+from coaddc.model.images import Image, Mask, Warp
+from coaddc.model.mask import bit
+from coaddc.model.psf import Floats
+from coaddc.ops.fourier import convolve
+from coaddc.ops.interpolant import interpolant_1d
+from coaddc.ops.match import (
+    KernelField,
+    WarpedPsf,
+    convolve_field,
+    convolved,
+    fft_size,
+    field_of,
+    grow_bits,
+    nodes,
+    noise_gain,
+    placed,
+)
+from coaddc.ops.pixel_map import PixelMap
+
+#: Part of sum(phi**2) that must fall on good pixels for a flux to be given.
+ENOUGH = 0.5
+#: Where less of it does, the pixel says that something was left out.
+WHOLE = 0.99
+#: PSFs are followed over the image up to this part of their norm: the error of a flux is of this size.
+SHARP = 2e-4
+#: Phases at which the gain of an interpolant is tabulated.
+_PHASES = 257
+
+
+@dataclass(frozen=True)
+class PointSources:
+    """How point sources look on one exposure's warp, and how its noise is correlated.
+
+    Attributes
+    ----------
+    shape
+        PSFs, turned by 180 degrees, so that convolution correlates with them. Its gain is the variance of
+        sum(phi n), for noise n of the warp, over sum(phi**2) and over the variance that
+        `even_variance` gives.
+    energy
+        Their squares, scaled to sum 1.
+    """
+
+    shape: KernelField
+    energy: KernelField
+
+    @property
+    def half(self) -> int:
+        """Half-width of the stamps."""
+        return int(self.shape.mean.shape[0]) // 2
+
+    @property
+    def gain(self) -> float:
+        """Mean of the gain over the grid."""
+        return float(self.shape.gain.mean())
+
+    @property
+    def sharpness(self) -> float:
+        """Phi over 1 / sigma**2 of a pixel, for the mean PSF."""
+        return float((self.shape.mean**2).sum()) / self.gain
+
+    def norm(self, box: Box) -> Floats:
+        """Return sum(phi**2) at the pixels of a box."""
+        mean = self.shape.mean
+        norm = np.full(box.shape, float((mean**2).sum()))
+        for m, component in enumerate(self.shape.components):  # orthonormal
+            amplitude = self.shape.on(self.shape.amplitudes[:, :, m], box)
+            norm += amplitude * (amplitude + 2.0 * float((mean * component).sum()))
+        return norm
+
+
+def psf_stamp(source: WarpedPsf, *, y: float, x: float, half: int) -> Floats:
+    """Return the middle (2 half + 1) square of the image of a point source of flux 1, not scaled to sum 1."""
+    scale = float(np.sqrt(abs(np.linalg.det(source.jacobian(y=y, x=x)))))
+    more = min(max(0, int(np.ceil(source.psf.radius / scale)) - half), 4 * half)
+    whole = source.stamp(y=y, x=x, half=half + more)
+    return whole[more : whole.shape[0] - more, more : whole.shape[1] - more]
+
+
+def point_sources(source: WarpedPsf, box: Box, covariance: Floats, *, half: int, cell: int) -> PointSources:
+    """Work out the PSFs of one exposure over a box.
+
+    Parameters
+    ----------
+    source
+        PSF of the exposure on the tract.
+    box
+        Where.
+    covariance : (k, k)
+        Of the noise of the warp, from `even_covariance` (k odd).
+    half
+        Stamps are (2 half + 1) square.
+    cell
+        They are made at multiples of this many tract pixels.
+    """
+    ys, xs = nodes(box.y0, box.y1, cell), nodes(box.x0, box.x1, cell)
+    stamps = np.array([psf_stamp(source, y=y, x=x, half=half) for y in ys for x in xs])
+    power = (stamps**2).sum(axis=(1, 2), keepdims=True)
+    gain = np.array([noise_gain(s, covariance) for s in stamps]) / power[:, 0, 0]
+    kernels = stamps[:, ::-1, ::-1]
+    shape = field_of(kernels, gain, ys, xs, tolerance=SHARP)
+    return PointSources(shape, field_of(kernels**2 / power, gain, ys, xs))
+
+
+def even_covariance(correlation: Floats, interpolant: Interpolant) -> Floats:
+    """Return the covariance of the noise of a warp over the variance that `even_variance` gives.
+
+    Parameters
+    ----------
+    correlation : (k, k)
+        Of the noise, from `coaddc.ops.noise.correlation`.
+    interpolant
+        That of the warp.
+    """
+    return correlation * float(gain_table(interpolant)[:-1].mean()) ** 2
+
+
+@cache
+def gain_table(interpolant: Interpolant) -> NDArray[np.float32]:
+    """Return the variance of interpolated white noise on one axis, by phase from 0 to 1."""
+    phases = np.linspace(0.0, 1.0, _PHASES)
+    table: NDArray[np.float32] = (interpolant_1d(interpolant).cardinal(phases) ** 2).sum(1).astype(np.float32)
+    return table
+
+
+def even_variance(warp: Warp, pixel_map: PixelMap, interpolant: Interpolant) -> Image:
+    """Return a warp's variance without what depends on where its pixels fall between the exposure's.
+
+    Interpolation smooths noise most in the middle between pixels. A sum over many pixels does not feel that:
+    neighbours are the more correlated.
+    """
+    variance = np.ascontiguousarray(warp.variance).copy()
+    divide_by_phase_gain(
+        gain_table(interpolant),
+        pixel_map.nodes,
+        pixel_map.active,
+        (pixel_map.step, *pixel_map.origin),
+        (warp.box.y0, warp.box.x0),
+        pixel_map.shape,
+        variance,
+    )
+    return variance
+
+
+def likelihood(warp: Warp, variance: Image, sources: PointSources, box: Box, reject: int) -> Warp | None:
+    """Return the fluxes that point sources have at each pixel, as one exposure alone sees them.
+
+    Parameters
+    ----------
+    warp
+        On a box larger than the result by the half-width of the stamps, where the exposure reaches.
+    variance
+        Of the warp, from `even_variance`.
+    sources
+        From `point_sources`.
+    box
+        Where the result is wanted.
+    reject
+        Bits of the mask whose pixels are left out of the sums.
+
+    Returns
+    -------
+    Warp
+        On the part of the box that the warp reaches; None where that is nothing. Image Psi / Phi, nJy; its
+        variance; weight Phi, nJy**-2, with one sigma for the whole exposure, so that a source's own photon
+        noise does not weigh. Pixels with less than `ENOUGH` of sum(phi**2) on good pixels have the bits
+        that reject them, or NO_DATA and weight 0.
+    """
+    box = box.clip(warp.box)
+    if not box.area or not (warp.weight > 0).any():
+        return None
+    wide = box.grow(sources.half)
+    good = (warp.weight > 0) & ((warp.mask & reject) == 0)
+    image, noise, seen = (
+        placed(plane, warp.box, wide)
+        for plane in (np.where(good, warp.image, 0), np.where(good, variance, 0), good.astype(np.float32))
+    )
+    left = np.clip(convolve_field(seen, sources.energy, box, wide), 0.0, 1.0)
+    fit = np.maximum(left, 1e-6) * sources.norm(box)
+    gain = sources.shape.on(sources.shape.gain, box)
+    flux = convolve_field(image, sources.shape, box, wide) / fit
+    power = gain * _local_mean(noise, seen, sources.energy.mean, wide)[box.within(wide)] / fit
+    given = np.where(left >= ENOUGH, fit, sources.norm(box)) / gain * float(warp.weight.max())
+    mask, none = _mask(warp, left, sources.energy.core, box, wide, reject)
+    return Warp(
+        box,
+        np.where(none, 0, flux).astype(np.float32),
+        np.where(none, 0, power).astype(np.float32),
+        mask,
+        np.where(none, 0, given).astype(np.float32),
+    )
+
+
+def _local_mean(noise: Image, seen: Image, kernel: Floats, wide: Box) -> Image:
+    """Return the mean variance of the good pixels around each."""
+    size = fft_size(wide)
+    sums = [convolved(fft.rfft2(plane, size), kernel, wide.shape, size) for plane in (noise, seen)]
+    return (np.maximum(sums[0], 0.0) / np.maximum(sums[1], 1e-3)).astype(np.float32)
+
+
+def _mask(
+    warp: Warp, left: Floats, core: int, box: Box, wide: Box, reject: int
+) -> tuple[Mask, NDArray[np.bool_]]:
+    """Return the mask, and where there is nothing to give."""
+    bits = grow_bits(placed(warp.mask, warp.box, wide), core)[box.within(wide)] & ~bit("NO_DATA")
+    few = left < ENOUGH
+    none = few & ((bits & reject) == 0)
+    rejected = np.where(left < WHOLE, bit("REJECTED"), 0)
+    mask = np.where(few, bits, (bits & ~reject) | rejected)
+    return np.where(none, bit("NO_DATA"), mask).astype(np.int32), none
+
+
+@dataclass(frozen=True)
+class FilteredInput:
+    """One exposure of a likelihood coadd: what a point source makes of its filtered warp.
+
+    Attributes
+    ----------
+    psf
+        Of the exposure, on the tract.
+    weight
+        1 / sigma**2 of the exposure, nJy**-2; 1 where all count alike.
+    half
+        PSFs are (2 half + 1) square.
+    equal
+        Whether filtered warps count alike, and not by sum(phi**2).
+    """
+
+    psf: WarpedPsf
+    weight: float
+    half: int
+    equal: bool = False
+
+    def stamp(self, *, y: float, x: float, half: int) -> Floats:
+        """Return the PSF correlated with itself, (2 half + 1) square; its peak is sum(phi**2), or 1."""
+        phi = psf_stamp(self.psf, y=y, x=x, half=self.half)
+        response = fitted(convolve(phi, phi[::-1, ::-1]), half)
+        return response / response[half, half] if self.equal else response
+
+
+def fitted(image: Floats, half: int) -> Floats:
+    """Return a centred stamp cut, or padded with zeros, to (2 half + 1) square."""
+    own = image.shape[0] // 2
+    box, wide = (
+        Box(y0=-own, y1=own + 1, x0=-own, x1=own + 1),
+        Box(y0=-half, y1=half + 1, x0=-half, x1=half + 1),
+    )
+    result: Floats = placed(image, box, wide)
+    return result
