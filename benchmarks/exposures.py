@@ -216,7 +216,7 @@ def with_matrix(header: fits.Header) -> fits.Header:
 
 
 def level_weights(folder: Path, tract: Wcs) -> None:
-    """Change the weight maps so that SWarp gives each exposure one weight, as coaddc does.
+    """Write weight maps with which SWarp gives each exposure one weight, as coaddc does.
 
     With FSCALASTRO_TYPE VARIABLE it multiplies values by the area of the new pixel in old ones, and divides
     weights by the square of that: they follow the distortion by some per cent. Maps that bear this factor
@@ -225,14 +225,15 @@ def level_weights(folder: Path, tract: Wcs) -> None:
     Parameters
     ----------
     folder
-        Of the exposures, as `write` made it; coaddc must have read them.
+        Of the exposures, as `write` made it; the maps go into its folder ``level``.
     tract
         WCS of the output.
     """
+    (folder / "level").mkdir()
     for path in sorted((folder / "weight").glob("*.fits")):
         weight, header = fits.getdata(path, header=True)
         factor = new_area(Wcs(header), tract, weight.shape) ** -2
-        fits.PrimaryHDU((weight * factor).astype(np.float32), header).writeto(path, overwrite=True)
+        fits.PrimaryHDU((weight * factor).astype(np.float32), header).writeto(folder / "level" / path.name)
 
 
 def new_area(source: Wcs, target: Wcs, shape: tuple[int, int]) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,36 @@ class NoiseErrors:
     correlation: tuple[float, float]
     plain: dict[int, float]
     stated: dict[int, float]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Differences of two coadds over the noise: root mean square, median and largest size."""
+
+    rms: float
+    median: float
+    largest: float
+
+
+class Coadd(Protocol):
+    """Flux and inverse variance of each pixel, (ny, nx)."""
+
+    @property
+    def image(self) -> Floats:
+        """Flux per pixel."""
+
+    @property
+    def inverse(self) -> Floats:
+        """Inverse variance of a pixel."""
+
+
+def agreement(one: Coadd, other: Coadd, where: NDArray[np.bool_]) -> Agreement:
+    """Compare the pixels of two coadds, in units of the noise that the first states."""
+    part = where & (other.inverse > 0)
+    difference = np.abs(one.image - other.image)[part] * np.sqrt(one.inverse[part])
+    return Agreement(
+        float(np.sqrt((difference**2).mean())), float(np.median(difference)), float(difference.max())
+    )
 
 
 def star_errors(image: Floats, truth: Floats, *, x: Floats, y: Floats) -> StarErrors:

@@ -131,15 +131,19 @@ def run_swarp(
     output: str,
     grid: fits.Header,
     settings: Mapping[str, Any],
+    weights: str = "level",
     threads: int = 2,
 ) -> Cost:
-    """Coadd the exposures of a folder with SWarp, into ``output.fits`` in this folder."""
+    """Coadd the exposures of a folder with SWarp, into ``output.fits`` in this folder.
+
+    The weights are those of its folder ``level``, or ``weight``.
+    """
     if SWARP is None:
         raise ProgramError("SWarp is not installed (Debian package swarp)")
     write_grid(folder / f"{output}.head", grid)
     images = sorted((folder / "image").glob("*.fits"))
     (folder / "images.txt").write_text("".join(f"{path}\n" for path in images))
-    (folder / "weights.txt").write_text("".join(f"{folder / 'weight' / path.name}\n" for path in images))
+    (folder / "weights.txt").write_text("".join(f"{folder / weights / path.name}\n" for path in images))
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     files = {

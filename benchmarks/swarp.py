@@ -1,0 +1,143 @@
+"""coaddc and SWarp, a weighted mean with Lanczos-3 of the same exposures on the same grid: time and pixels.
+
+python benchmarks/swarp.py [--count N] [--side PIXELS] [--rounds N] [--folder FOLDER] [--write FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from astropy.io import fits
+from exposures import Field, level_weights, write
+from measure import Agreement, agreement, markdown, undisturbed
+from programs import Cost, coadd_path, machine, read_coaddc, read_swarp, run_coaddc, run_swarp
+
+from coaddc.model.wcs import Wcs
+
+#: What makes the two programs do the same: values times the area of the new pixel, wherever it is.
+SAME = {"RESAMPLING_TYPE": "LANCZOS3", "COMBINE_TYPE": "WEIGHTED", "FSCALASTRO_TYPE": "VARIABLE"}
+#: Settings that leave less and less of what the programs do differently, and the weights that go with them.
+STEPS = (
+    ("SWarp's defaults: one area of a pixel per exposure", {"FSCALASTRO_TYPE": "FIXED"}, "weight"),
+    ("the area of each pixel; weights follow it", {}, "weight"),
+    ("one weight per exposure", {}, "level"),
+    ("exact projection (PROJECTION_ERR 0)", {"PROJECTION_ERR": "0"}, "level"),
+)
+OVERRIDES = ("warp=lanczos3", "stack=mean")
+#: Distance, pixels, to edges and bad pixels.
+MARGIN = 8
+
+
+def timed(folder: Path, field: Field, rounds: int) -> tuple[dict[str, list[Cost]], Agreement]:
+    """Run both programs by turns; return what each run took, and how the coadds of the last agree."""
+    write(folder, field)
+    cold, warm, swarp = "coaddc", "coaddc, exposures scanned before", "SWarp"
+    found: dict[str, list[Cost]] = {"coaddc, nothing compiled before": [], cold: [], warm: [], swarp: []}
+    kept = {"NUMBA_CACHE_DIR": str(folder / "numba")}
+    found["coaddc, nothing compiled before"].append(run_coaddc(folder, "first", OVERRIDES, **kept))
+    grid = read_coaddc(coadd_path(folder, "first")).header
+    level_weights(folder, Wcs(grid))
+    for turn in range(rounds):
+        shutil.rmtree(folder / "cache")
+        found[cold].append(run_coaddc(folder, f"cold{turn}", OVERRIDES, **kept))
+        found[swarp].append(run_swarp(folder, "swarp", grid, SAME))
+        found[warm].append(run_coaddc(folder, f"warm{turn}", OVERRIDES, **kept))
+    return found, compared(folder, "first", "swarp")
+
+
+def compared(folder: Path, store: str, output: str) -> Agreement:
+    """Compare a coadd of coaddc with one of SWarp."""
+    path = coadd_path(folder, store)
+    clear = undisturbed(fits.getdata(path, "NIMAGE"), MARGIN)
+    return agreement(read_coaddc(path), read_swarp(folder, output), clear)
+
+
+def costs_table(found: dict[str, list[Cost]]) -> str:
+    """Return medians, ranges, and ratios to SWarp's as a table."""
+    reference = _medians(found["SWarp"])
+    rows = []
+    for name, costs in found.items():
+        wall, cpu, peak = _medians(costs)
+        span = f"{wall:.1f} ({min(c.wall for c in costs):.1f}-{max(c.wall for c in costs):.1f})"
+        ratios = [f"{a / b:.2f}" for a, b in zip((wall, cpu, peak), reference, strict=True)]
+        rows.append([name, str(len(costs)), span, f"{cpu:.1f}", f"{peak:.0f}", *ratios])
+    head = ["", "runs", "wall (s)", "CPU (s)", "peak (MB)", "wall / SWarp", "CPU / SWarp", "peak / SWarp"]
+    return markdown(head, rows)
+
+
+def _medians(costs: Sequence[Cost]) -> tuple[float, float, float]:
+    return median(c.wall for c in costs), median(c.cpu for c in costs), median(c.peak for c in costs)
+
+
+def steps_table(folder: Path, field: Field) -> str:
+    """Return how the pixels agree as one difference after the other is taken away."""
+    found: dict[str, list[str]] = {name: [name] for name, _, _ in STEPS}
+    for stars in (False, True):
+        place = folder / ("stars" if stars else "empty")
+        place.mkdir(parents=True)
+        write(place, replace(field, stars=stars))
+        run_coaddc(place, "store", OVERRIDES)
+        grid = read_coaddc(coadd_path(place, "store")).header
+        level_weights(place, Wcs(grid))
+        for name, settings, weights in STEPS:
+            run_swarp(place, "swarp", grid, {**SAME, **settings}, weights)
+            found[name] += cells(compared(place, "store", "swarp"))
+    head = ["SWarp with", *(f"{what}{where}" for where in (", empty sky", ", stars") for what in CELLS)]
+    return markdown(head, list(found.values()))
+
+
+CELLS = ("rms", "median", "largest")
+
+
+def cells(found: Agreement) -> list[str]:
+    return [f"{value:.1e}" for value in (found.rms, found.median, found.largest)]
+
+
+def report(folder: Path, field: Field, small: Field, rounds: int) -> str:
+    """Make all, and return what was found."""
+    (folder / "timed").mkdir(parents=True)
+    costs, agree = timed(folder / "timed", field, rounds)
+    numbers = dict(zip(CELLS, cells(agree), strict=True))
+    return "\n\n".join(
+        [
+            f"{machine()}. Two threads.",
+            f"## Time\n\n{field.count} exposures of {field.side} x {field.side} pixels, with stars.",
+            costs_table(costs),
+            f"Their pixels differ by {numbers['rms']} of the noise (rms; median {numbers['median']}, "
+            f"largest {numbers['largest']}).",
+            "## Pixels\n\nDifferences of coaddc from SWarp over the noise, with no edge or bad pixel within "
+            f"{MARGIN} pixels; {small.count} exposures of {small.side} x {small.side} pixels.",
+            steps_table(folder / "steps", small),
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=20, help="number of exposures that are timed")
+    parser.add_argument("--side", type=int, default=2048, help="rows and columns of each")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--small", type=int, default=900, help="rows and columns of the five that are compared"
+    )
+    parser.add_argument("--folder", type=Path, help="an empty one, kept; else a temporary one")
+    parser.add_argument("--write", type=Path, help="file for the tables, Markdown")
+    words = parser.parse_args()
+    field = Field(count=words.count, side=words.side)
+    small = Field(count=5, side=words.small, seed=3)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = words.folder.resolve() if words.folder else Path(temporary)
+        text = report(folder, field, small, words.rounds) + "\n"
+    if words.write:
+        words.write.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
