@@ -128,13 +128,56 @@ class Rejection(Enum):
     """How artifacts are found."""
 
     none = "none"
+    compare_warp = "compare_warp"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateSection:
+    """The static sky that single warps are compared with: the same keys, placed a second time."""
+
+    warp: WarpSection = option(WarpSection(matching=Matching.psf_model), "how an exposure reaches the pixels")
+    psf_model: PsfModelSection = option(PsfModelSection(), "the PSF in which warps are compared")
+    stack: StackSection = option(StackSection(statistic=Statistic.median), "median or clipped")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactsSection(Section):
     """What is found on single warps and kept out of the stack."""
 
-    method: Rejection = option(Rejection.none, "none")
+    method: Rejection = option(Rejection.none, "none, or compare_warp: what few visits show at a place")
+    template: TemplateSection = option(TemplateSection(), "the static sky that warps are compared with")
+    keep_template: bool = option(False, "make the template a product too")
+    nsigma: float = option(5.0, "a footprint has pixels that differ by more, in standard deviations")
+    grow_nsigma: float = option(2.5, "and reaches as far as they differ by this")
+    min_pixels: int = option(4, "above nsigma, that a footprint has at least")
+    grow: int = option(2, "pixels by which footprints grow at the end")
+    flux_tolerance: float = option(0.05, "part of the template's flux that is no difference")
+    shift_tolerance: float = option(0.1, "pixels; what such a shift of the template makes is no difference")
+    max_fraction: float = option(0.2, "f: of n visits min(0.4 n, 2 + f n) may show a thing (one at least)")
+    rare_fraction: float = option(0.5, "of a footprint's pixels that so few visits show, at least")
+    protect: float | None = option(
+        300.0, "keep what lies wholly where the template exceeds these standard deviations; null: nothing"
+    )
+    streaks: bool = option(True, "find trails as lines, and reject them over their width")
+    streak_nsigma: float = option(7.0, "of the light summed along a line, in standard deviations")
+    streak_length: int = option(160, "pixels, of the shortest line that counts as a trail")
+    ghosts: bool = option(True, "find wide faint patches of light on smoothed differences")
+    ghost_nsigma: float = option(6.0, "of a smoothed difference, in its own standard deviations")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.grow_nsigma <= self.nsigma:
+            raise ConfigError(
+                f"artifacts.grow_nsigma={self.grow_nsigma}: must be positive, and no more than nsigma"
+            )
+        for name in ("flux_tolerance", "shift_tolerance", "grow", "min_pixels"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"artifacts.{name}={getattr(self, name)}: must not be negative")
+        if self.method is Rejection.none:
+            return
+        if self.template.warp.matching is Matching.none:
+            raise ConfigError("artifacts.template.warp.matching=none: must be psf_model, or stars differ")
+        if self.template.stack.statistic is Statistic.mean:
+            raise ConfigError("artifacts.template.stack.statistic=mean: must be median or clipped")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,74 @@
+"""Artifacts: what few visits show of a sky that all of them should show alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coaddc.model.assembly import ArtifactsSection, Rejection
+from coaddc.model.geom import Box
+from coaddc.model.images import Stacked, Warp
+from coaddc.ops.artifact_difference import differences, tolerance
+from coaddc.ops.artifact_epochs import Epochs, Thresholds, rare
+from coaddc.ops.match import grow_bits
+from coaddc.ops.stack import STACKS
+
+#: Raised whenever the masks that `find_artifacts` makes change.
+VERSION = 1
+#: How far, pixels, warps and template should reach beyond the pixels whose masks are wanted.
+MARGIN = 64
+
+Flags = NDArray[np.bool_]
+
+
+def find_artifacts(warps: Sequence[Warp], template: Stacked, options: ArtifactsSection) -> list[Flags]:
+    """Find on PSF-matched warps what is not of the static sky.
+
+    Parameters
+    ----------
+    warps
+        PSF-matched, one a visit, each on its own part of the template's box; weight 0 where there is no data.
+    template
+        The median or clipped mean of the same warps, as ``options.template.stack`` says (see
+        `make_template`).
+    options
+        Thresholds.
+
+    Returns
+    -------
+    masks
+        One a warp, (ny, nx) on the warp's own box: the pixels to leave out of that visit. Pixels that only
+        one visit covers, and those of rejected mask planes, are not judged.
+    """
+    if options.method is Rejection.none or len(warps) < 2:
+        return [np.zeros(warp.box.shape, np.bool_) for warp in warps]
+    planes = differences(warps, template, options, tolerance(template, options))
+    boxes = [warp.box for warp in warps]
+    thresholds = Thresholds(options.nsigma, options.grow_nsigma, options.min_pixels)
+    epochs = Epochs.of(template.box, template.n_image, options)
+    masks = rare(planes, boxes, epochs, thresholds, _protected(template, options))
+    return [_grown(mask, options.grow) for mask in masks]
+
+
+def make_template(warps: Sequence[Warp], box: Box, options: ArtifactsSection) -> Stacked:
+    """Combine matched warps into the static sky over a box, as ``options.template.stack`` says."""
+    section = options.template.stack
+    stack = STACKS[section.statistic](section, box)
+    for warp in warps:
+        stack.add(warp)
+    return stack.finish()
+
+
+def _protected(template: Stacked, options: ArtifactsSection) -> Flags | None:
+    """Return where the template is so bright that what differs there is a variable or saturated source."""
+    if options.protect is None:
+        return None
+    bright: Flags = template.image > options.protect * np.sqrt(template.variance)
+    return bright
+
+
+def _grown(mask: Flags, radius: int) -> Flags:
+    grown: Flags = grow_bits(mask.astype(np.int32), radius) > 0
+    return grown
