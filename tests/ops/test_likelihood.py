@@ -21,6 +21,7 @@ EXPOSURE = Wcs.tan(ra=30.01, dec=-5.002, scale=0.2, x=300.0, y=280.0)
 SHAPE = (600, 700)
 BOX = Box(y0=211, y1=402, x0=540, x1=701)
 HALF, NOISE, FLUX = 12, 3.0, 500.0
+WIDE = BOX.grow(HALF)
 REJECT = bits(["BAD", "SAT", "CR", "NO_DATA"])
 WHITE = np.ones((1, 1))
 
@@ -39,21 +40,22 @@ SOURCE = WarpedPsf(Growing(), EXPOSURE, SHAPE, TRACT)
 
 @pytest.fixture(scope="module")
 def sources() -> PointSources:
-    return point_sources(SOURCE, BOX.grow(HALF), WHITE, half=HALF, cell=128)
+    return point_sources(SOURCE, WIDE, WHITE, half=HALF, cell=128)
 
 
-def warp_of(image: Floats, box: Box = BOX.grow(HALF)) -> Warp:
-    planes = np.full((2, *box.shape), NOISE**2, np.float32)
-    return Warp(box, image.astype(np.float32), planes[0], np.zeros(box.shape, np.int32), 1 / planes[1])
+def warp_of(image: Floats) -> Warp:
+    planes = np.full((2, *WIDE.shape), NOISE**2, np.float32)
+    return Warp(WIDE, image.astype(np.float32), planes[0], np.zeros(WIDE.shape, np.int32), 1 / planes[1])
 
 
-def stars(places: list[tuple[int, int]], box: Box = BOX.grow(HALF)) -> Floats:
-    image = np.zeros(box.shape)
-    yy, xx = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(float)
-    for y, x in places:
-        v, u, _ = SOURCE.locate(y=y, x=x)
-        image += FLUX * Growing().evaluate(x=u, y=v, dx=xx - x, dy=yy - y)
-    return image
+def profile(*, y: int, x: int) -> Floats:
+    yy, xx = np.mgrid[WIDE.y0 : WIDE.y1, WIDE.x0 : WIDE.x1].astype(float)
+    v, u, _ = SOURCE.locate(y=y, x=x)
+    return Growing().evaluate(x=u, y=v, dx=xx - x, dy=yy - y)
+
+
+def stars(places: list[tuple[int, int]]) -> Floats:
+    return FLUX * np.sum([profile(y=y, x=x) for y, x in places], axis=0)
 
 
 def at(plane: np.ndarray, *, y: int, x: int) -> float:
@@ -95,7 +97,7 @@ def test_a_star_has_its_flux_where_bad_pixels_took_part_of_it(sources: PointSour
 
 
 def test_where_little_is_left_of_a_psf_a_pixel_bears_what_took_it(sources: PointSources) -> None:
-    found = warp_of(np.zeros(BOX.grow(HALF).shape))
+    found = warp_of(np.zeros(WIDE.shape))
     found.mask[80:90, 60:70] = bit("SAT")
     found.weight[:40] = 0.0
     found.mask[:40] = bit("NO_DATA")
@@ -112,12 +114,19 @@ def test_variance_is_one_over_weight_and_that_of_a_fit(sources: PointSources) ->
     made = made_of(warp_of(stars(PLACES)), sources)
     np.testing.assert_allclose(made.variance * made.weight, 1.0, rtol=1e-3)
     y, x = 330, 600
-    phi = SOURCE.stamp(y=y, x=x, half=HALF)
-    assert at(made.variance, y=y, x=x) == pytest.approx(NOISE**2 / (phi**2).sum(), rel=3e-3)
+    truth = NOISE**2 / (profile(y=y, x=x) ** 2).sum()
+    assert at(made.variance, y=y, x=x) == pytest.approx(truth, rel=2e-3)
 
 
-@pytest.mark.parametrize("interpolant", list(Interpolant))
-@pytest.mark.parametrize(("scale", "rotation"), [(0.2, 0.0), (0.2, 31.0), (0.16, 90.0), (0.25, 180.0)])
+@pytest.mark.parametrize(
+    ("interpolant", "scale", "rotation"),
+    [
+        (Interpolant.omoms3, 0.2, 0.0),
+        (Interpolant.omoms3, 0.16, 31.0),
+        (Interpolant.lanczos3, 0.25, 90.0),
+        (Interpolant.bilinear, 0.2, 180.0),
+    ],
+)
 def test_significance_on_an_empty_sky_has_width_one(
     interpolant: Interpolant, scale: float, rotation: float
 ) -> None:
@@ -134,15 +143,16 @@ def test_significance_on_an_empty_sky_has_width_one(
     noise = even_covariance(white, interpolant)
     sources = point_sources(source, box.grow(half), noise, half=half, cell=256)
     made = likelihood(found, even_variance(found, grid, interpolant), sources, box, REJECT)
-    nu = made.image / np.sqrt(made.variance)
+    seen = made.weight > 0
+    nu = made.image[seen] / np.sqrt(made.variance[seen])
     assert nu.std() == pytest.approx(1.0, abs=0.045 if interpolant is Interpolant.bilinear else 0.035)
-    assert made.variance * made.weight == pytest.approx(1.0, rel=0.01)
-    assert nu.size > 3e5
+    assert np.abs(made.variance[seen] * made.weight[seen] - 1.0).max() < 0.01
+    assert nu.size > 2e5
 
 
 def test_the_result_does_not_depend_on_how_the_box_is_cut(sources: PointSources) -> None:
     rng = np.random.default_rng(4)
-    whole = warp_of(rng.standard_normal(BOX.grow(HALF).shape) + stars(PLACES))
+    whole = warp_of(rng.standard_normal(WIDE.shape) + stars(PLACES))
     whole.mask[100:104, 90] = bit("BAD")
     upper = Box(y0=300, y1=BOX.y1, x0=BOX.x0, x1=BOX.x1)
     slices = upper.grow(HALF).within(whole.box)
