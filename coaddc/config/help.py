@@ -91,19 +91,19 @@ def _fields(group: str, cls: type) -> Iterator[str]:
     shared = {field.path for field in fields_of(Section, group)} if cls is not Section else set()
     for field in fields_of(cls, group):
         if field.path not in shared and not field.path.endswith(".doc"):
-            yield f"  {field.path} ({describe(field.kind)}) = {_written(field.default)}"
+            yield f"  {field.path} ({describe(field.kind)}) = {written(field.default)}"
             yield f"      {field.doc}"
     yield ""
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """Write a default as it would be written on the command line."""
     if isinstance(value, Enum):
         return value.name
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_written, value))}]"
+        return f"[{', '.join(map(written, value))}]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name}: {_written(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{name}: {written(item)}" for name, item in value.items()) + "}"
     return str(value)
