@@ -1,4 +1,4 @@
-"""Coadds of the DECam set against Gaia, and against each exposure measured by itself with the survey's zero point.
+"""Coadds of the DECam set against Gaia, and against their exposures with the survey's zero points.
 
 The exposures are read here from their files, with nothing of coaddc.
 """
@@ -6,14 +6,13 @@ The exposures are read here from their files, with nothing of coaddc.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import sep
 from astropy.io import fits
 from astropy.table import Table, vstack
-from numpy.typing import NDArray
 from refraction import shift_of_colour
 from star_images import Floats, Picture, aperture_flux, centroids, offsets, read_coadd
 
@@ -24,8 +23,6 @@ WORDS = ("survey=decam_cp", "selection=deep,bestSeeing")
 APERTURE, WHOLE = 2.0, 4.9
 #: Stars this near the edge of an image, arcsec, are not measured.
 MARGIN = 3.5
-#: Side, pixels, of the blocks in which the sky is measured, and radius around sources that is left out.
-BLOCK, AROUND = 12, 9
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,9 @@ class Star:
     difference
         From the mean flux on the exposures, with the weights of the coadd, mag.
     exposures
-        Magnitudes on each.
+        Magnitudes on each that shows the star whole.
+    whole
+        Whether all exposures of the coadd do: only then are ``moved`` and ``difference`` of the same light.
     """
 
     coadd: str
@@ -62,6 +61,7 @@ class Star:
     magnitude: float
     difference: float
     exposures: tuple[float, ...]
+    whole: bool
 
     @property
     def distance(self) -> float:
@@ -72,30 +72,6 @@ class Star:
     def corrected(self) -> float:
         """From Gaia, mas, once the refraction of its colour is taken off."""
         return float(np.hypot(self.east - self.refraction[0], self.north - self.refraction[1]))
-
-
-@dataclass(frozen=True)
-class SkyLevel:
-    """The empty sky of a coadd where so many visits contribute.
-
-    Attributes
-    ----------
-    coadd
-        Band and selection.
-    visits, blocks
-        Number of visits, and of blocks of pixels there.
-    level, error
-        Mean of the blocks' medians and its standard error, nJy a pixel.
-    noise
-        Of a pixel, nJy.
-    """
-
-    coadd: str
-    visits: int
-    blocks: int
-    level: float
-    error: float
-    noise: float
 
 
 @dataclass(frozen=True)
@@ -149,7 +125,8 @@ def _stars(name: str, path: Path, root: Path, gaia: Table) -> list[Star]:
             continue
         colour = float(row["phot_bp_mean_mag"] - row["phot_rp_mean_mag"])
         bent = shift_of_colour(name[0], colour, typical, inputs[used], weights[used])
-        stars.append(_compared(name, row, (ra, dec), own, [s for s in single if s], weights[used], bent))
+        compared = _compared(name, row, (ra, dec), own, [s for s in single if s], weights[used])
+        stars.append(replace(compared, refraction=bent, whole=bool(used.all())))
     return stars
 
 
@@ -167,9 +144,8 @@ def _colour(gaia: Table) -> Floats:
 
 
 def _compared(
-    name: str, row: Table.Row, place: tuple[float, float], own: Seen, single: list[Seen], weights: Floats,
-    bent: tuple[float, float],
-) -> Star:  # fmt: skip
+    name: str, row: Table.Row, place: tuple[float, float], own: Seen, single: list[Seen], weights: Floats
+) -> Star:
     fluxes = np.array([s.flux for s in single])
     mean_ra, mean_dec = (np.average([getattr(s, c) for s in single], weights=weights) for c in ("ra", "dec"))
     east, north = offsets((own.ra, own.dec), place)
@@ -179,11 +155,12 @@ def _compared(
         colour=float(row["phot_bp_mean_mag"] - row["phot_rp_mean_mag"]),
         east=float(east),
         north=float(north),
-        refraction=bent,
+        refraction=(0.0, 0.0),
         moved=float(np.hypot(*offsets((own.ra, own.dec), (mean_ra, mean_dec)))),
         magnitude=_magnitude(own.flux),
         difference=_magnitude(own.flux) - _magnitude(float(np.average(fluxes, weights=weights))),
         exposures=tuple(_magnitude(flux) for flux in fluxes),
+        whole=False,
     )
 
 
@@ -204,7 +181,8 @@ def _see(picture: Picture, ra: float, dec: float, stamp: Floats, width: float) -
     column, row = round(float(x[0])), round(float(y[0]))
     if not (margin <= column < nx - margin and margin <= row < ny - margin):
         return None
-    if picture.bad[row - margin : row + margin + 1, column - margin : column + margin + 1].any():
+    near = np.hypot(*np.ogrid[-row : ny - row, -column : nx - column]) <= APERTURE / picture.scale
+    if picture.bad[near].any():
         return None
     x, y = centroids(picture, x=x, y=y, fwhm=width)
     flux = aperture_flux(picture, x=x, y=y, radius=APERTURE)
@@ -234,7 +212,7 @@ class _Exposure:
     @classmethod
     def read(cls, root: Path, file: str, visit: int, seeing: float) -> _Exposure:
         ccds = Table.read(root / "survey-ccds-1.fits.gz")
-        (ccd,) = ccds[(ccds["expnum"] == visit)]
+        (ccd,) = ccds[ccds["expnum"] == visit]
         zero = float(ccd["ccdzpt"]) + 2.5 * np.log10(float(ccd["exptime"]))
         name = str(ccd["ccdname"]).strip()
         folder = root / "calib" / Path(file).relative_to("images").parent / Path(file).name.split(".")[0]
@@ -247,7 +225,6 @@ class _Exposure:
             np.array([h["POLZERO1"], h["POLZERO2"]], float),
             np.array([h["POLSCAL1"], h["POLSCAL2"]], float),
         )
-        # PSFEx has five pixels a FWHM or so, or as here those of the image; no others are expected.
         if h["PSF_SAMP"] != 1 or len(psf) != 6:
             raise ValueError(f"{folder}: a PSFEx model of degree 2 and step 1 is expected")
         dec = np.radians(float(ccd["dec"]))
@@ -262,45 +239,3 @@ class _Exposure:
         terms = np.array([1.0, u, u**2, v, u * v, v**2])
         seen = _see(self.picture, ra - dra, dec - ddec, np.tensordot(terms, self.psf, axes=1), self.seeing)
         return None if seen is None else Seen(seen.flux, seen.ra + dra, seen.dec + ddec)
-
-
-def measure_sky(store: Path) -> list[SkyLevel]:
-    """Measure the empty sky of all coadds by the number of visits."""
-    return [level for name, path in coadd_paths(store).items() for level in _levels(name, path)]
-
-
-def _levels(name: str, path: Path) -> list[SkyLevel]:
-    picture = read_coadd(path)
-    with fits.open(path) as hdus:
-        n_image, variance = hdus["NIMAGE"].data, hdus["VARIANCE"].data
-    empty = ~_sources(picture) & ~picture.bad
-    medians: dict[int, list[float]] = {}
-    for y in range(0, n_image.shape[0] - BLOCK, BLOCK):
-        for x in range(0, n_image.shape[1] - BLOCK, BLOCK):
-            at = slice(y, y + BLOCK), slice(x, x + BLOCK)
-            visits = set(n_image[at].ravel().tolist())
-            if len(visits) == 1 and visits != {0} and empty[at].mean() > 0.5:
-                medians.setdefault(visits.pop(), []).append(float(np.median(picture.image[at][empty[at]])))
-    return [
-        SkyLevel(
-            coadd=name,
-            visits=visits,
-            blocks=len(values),
-            level=float(np.mean(values)),
-            error=float(np.std(values, ddof=1) / np.sqrt(len(values))),
-            noise=float(np.sqrt(np.median(variance[n_image == visits]))),
-        )
-        for visits, values in sorted(medians.items())
-        if len(values) >= 5
-    ]
-
-
-def _sources(picture: Picture) -> NDArray[np.bool_]:
-    from scipy.ndimage import binary_dilation
-
-    noise = sep.Background(picture.image, mask=picture.bad).globalrms
-    _, segments = sep.extract(
-        picture.image, 2.0, err=noise, mask=picture.bad, minarea=5, segmentation_map=True
-    )
-    grown: NDArray[np.bool_] = binary_dilation(segments > 0, iterations=AROUND)
-    return grown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import erfa
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -13,17 +14,8 @@ BANDS = {"g": (400.0, 548.0), "r": (566.0, 714.0), "z": (850.0, 1002.0)}
 BP, RP = (330.0, 680.0), (630.0, 1050.0)
 #: Temperature, K, of the black body with Vega's colour, by definition 0.
 VEGA = 9600.0
-#: Pressure, mmHg, and temperature, degrees Celsius, on Cerro Tololo, 2200 m.
-PRESSURE, TEMPERATURE = 585.0, 12.0
-
-
-def refractivity(wavelength: Floats) -> Floats:
-    """Return n - 1 of dry air at the telescope; wavelengths in nm (Filippenko 1982, PASP 94, 715, eqs 1-2)."""
-    square = (1000.0 / wavelength) ** 2
-    sea = 64.328 + 29498.1 / (146.0 - square) + 255.4 / (41.0 - square)
-    scale = PRESSURE * (1.0 + (1.049 - 0.0157 * TEMPERATURE) * 1e-6 * PRESSURE)
-    result: Floats = 1e-6 * sea * scale / (720.883 * (1.0 + 0.003661 * TEMPERATURE))
-    return result
+#: Pressure, hPa, temperature, degrees Celsius, and relative humidity on Cerro Tololo, 2200 m, typically.
+AIR = (780.0, 12.0, 0.2)
 
 
 def _photons(box: tuple[float, float], temperature: float) -> tuple[Floats, Floats]:
@@ -42,9 +34,10 @@ def temperature(colour: float) -> float:
 
 
 def bending(band: str, colour: float) -> float:
-    """Return the refraction of a black body in a band, mas at a zenith distance of 45 degrees."""
+    """Return the refraction of a black body in a band, mas a unit of the tangent of zenith distance."""
     wavelength, photons = _photons(BANDS[band], temperature(colour))
-    return float(np.average(refractivity(wavelength), weights=photons) * 206264.8e3)
+    bent, _ = erfa.refco(*AIR, wavelength / 1000.0)
+    return float(np.average(bent, weights=photons) * 206264.8e3)
 
 
 def shift_of_colour(

@@ -1,4 +1,4 @@
-"""Coadds of the VISTA set against the SWarp coadd that comes with it, and against what they say of themselves."""
+"""Coadds of the VISTA set against the SWarp coadd that comes with it, and their stars against their PSF."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
+from scipy.ndimage import shift
 from star_images import (
     Floats,
     Picture,
@@ -43,7 +44,7 @@ class Measured:
     position, shift
         Median distance from SWarp's positions, and of the median offset (east, north), mas.
     stars, model
-        Median FWHM of the stars, and of the PSF that the coadd states for their cells, arcsec, by the same fit.
+        Median FWHM of the stars, and of the PSF stated for their cells, arcsec, by the same fit.
     ratio, spread
         Median and scatter of the one over the other, star by star.
     residual
@@ -113,7 +114,7 @@ def _measured(
         name=name,
         count=len(ratio),
         flux=float(np.median(ratio)),
-        flux_error=1.25 * _scatter(ratio) / np.sqrt(len(ratio)),
+        flux_error=float(1.25 * _scatter(ratio) / np.sqrt(len(ratio))),
         position=float(np.median(np.hypot(east, north))),
         shift=float(np.hypot(np.median(east), np.median(north))),
         stars=float(np.median(stars)),
@@ -143,8 +144,6 @@ def widths(path: Path, picture: Picture, *, x: Floats, y: Floats) -> tuple[Float
 
 def _residual(picture: Picture, stamps: Floats, x: Floats, y: Floats) -> float:
     """Return the largest difference, median over stars, from the stated PSF moved to each star's place."""
-    from scipy.ndimage import shift
-
     half = stamps.shape[1] // 2
     differences = []
     for stamp, u, v in zip(stamps, x, y, strict=True):
