@@ -15,6 +15,7 @@ from coaddc.model.geom import Box
 from coaddc.model.images import Exposure, Warp
 from coaddc.model.mask import bits
 from coaddc.model.survey import Survey
+from coaddc.ops.likelihood import likelihood
 from coaddc.ops.match import match
 from coaddc.ops.stack import merge_visit
 from coaddc.ops.warp import warp
@@ -108,6 +109,9 @@ class Chains:
             case "match" if warps:
                 frame = self.frame(task.inputs[1], task.inputs[0])
                 return frame if isinstance(frame, Failure) else match(warps[0], frame.kernels(task), box)
+            case "filter" if warps:
+                frame = self.frame(task.inputs[1], task.inputs[0])
+                return frame if isinstance(frame, Failure) else _filter(task, frame, warps[0], box)
             case "visit" if warps:
                 return merge_visit(warps, bits(task.params["reject"]))
         return None
@@ -120,6 +124,11 @@ class Chains:
             interpolant=frame.interpolant,
             weight=task.params["weight"],
         )
+
+
+def _filter(task: Task, frame: Frame, found: Warp, box: Box) -> Warp | None:
+    variance = frame.even_variance(found)
+    return likelihood(found, variance, frame.point_sources(task), box, bits(task.params["reject"]))
 
 
 def _subject(task: Task) -> str:

@@ -7,10 +7,11 @@ from threading import RLock
 
 from coaddc.model.assembly import Interpolant, Profile, PsfModelSection
 from coaddc.model.geom import Box
-from coaddc.model.images import Exposure
+from coaddc.model.images import Exposure, Image, Warp
 from coaddc.model.psf import Floats
 from coaddc.model.psf_target import target_psf
 from coaddc.model.wcs import Wcs
+from coaddc.ops.likelihood import PointSources, even_covariance, even_variance, point_sources
 from coaddc.ops.match import KernelField, Matching, WarpedPsf, kernel_field
 from coaddc.ops.noise import convolved_correlation, correlation
 from coaddc.ops.pixel_map import PixelMap, pixel_map
@@ -41,6 +42,7 @@ class Frame:
         self.psf = WarpedPsf(exposure.psf, exposure.wcs, exposure.shape, tract)
         self._box = box
         self._kernels: dict[str, KernelField] = {}
+        self._sources: dict[str, PointSources] = {}
         self._lock = RLock()
 
     @cached_property
@@ -66,9 +68,32 @@ class Frame:
                 self._kernels[task.digest] = field
             return self._kernels[task.digest]
 
-    def matched_correlation(self, task: Task) -> Floats:
-        """Return the correlation of the noise of its matched warp."""
-        return convolved_correlation(self.correlation, self.kernels(task).mean)
+    def spread_correlation(self, task: Task) -> Floats:
+        """Return the correlation of the noise of its warp matched or filtered."""
+        match task.op:
+            case "filter":
+                kernel = self.point_sources(task).shape.mean
+            case _:
+                kernel = self.kernels(task).mean
+        return convolved_correlation(self.correlation, kernel)
+
+    def sharpness(self, task: Task) -> float:
+        """Return by how much the weight of a pixel grows where a filter task gathers a source; else 1."""
+        return self.point_sources(task).sharpness if task.op == "filter" else 1.0
+
+    def point_sources(self, task: Task) -> PointSources:
+        """Return what a filter task looks for, over all of the patch that the exposure reaches."""
+        with self._lock:
+            if task.digest not in self._sources:
+                noise = even_covariance(self.correlation, self.interpolant)
+                half, cell = task.params["half"], task.params["cell"]
+                found = point_sources(self.psf, self._reached, noise, half=half, cell=cell)
+                self._sources[task.digest] = found
+            return self._sources[task.digest]
+
+    def even_variance(self, warp: Warp) -> Image:
+        """Return the variance of its warp as sums over many pixels feel it."""
+        return even_variance(warp, self.pixel_map, self.interpolant) if self.pixel_map else warp.variance
 
 
 def matching(task: Task) -> Matching:

@@ -9,11 +9,12 @@ from coaddc.engine.frame import Frame, matching
 from coaddc.model.geom import Box
 from coaddc.model.images import CellPsfs, Coadd, CoaddInput, Stacked
 from coaddc.model.psf import Floats
-from coaddc.ops.coadd_psf import PsfInput, coadd_psf
+from coaddc.ops.coadd_psf import PsfInput, Response, coadd_psf
+from coaddc.ops.likelihood import FilteredInput, fitted
 from coaddc.ops.noise import combined_correlation
-from coaddc.plan.lower import inverse_variance
 from coaddc.plan.plan import Target
 from coaddc.plan.task import Task
+from coaddc.plan.weights import inverse_variance
 
 FrameOf = Callable[[Task, Task], Frame | Failure]
 
@@ -49,7 +50,10 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, frame_of: FrameOf)
         wcs=request.patch.wcs,
         psf=_psf(psf, frames, weights, scale),
         correlation=_correlation(psf, frames, weights, scale),
-        inputs=tuple(CoaddInput(row, weight) for row, weight in zip(rows, weights, strict=True)),
+        inputs=tuple(
+            CoaddInput(row, weight if psf.params["equal"] else weight * frame.sharpness(task))
+            for row, weight, frame, task in zip(rows, weights, frames, psf.inputs, strict=True)
+        ),
     )
 
 
@@ -61,18 +65,37 @@ def _origin(task: Task) -> tuple[Task, Task]:
 
 def _psf(psf: Task, frames: list[Frame], weights: list[float], scale: float) -> CellPsfs:
     inputs = [
-        PsfInput(frame.psf, weight, matching(task) if task.op == "match" else None)
+        _response(task, frame, weight, equal=psf.params["equal"])
         for task, frame, weight in zip(psf.inputs, frames, weights, strict=True)
     ]
     box = Box(**psf.params["box"])
     return coadd_psf(inputs, box, cell=psf.params["cell"], half=psf.params["half"], scale=scale)
 
 
+def _response(task: Task, frame: Frame, weight: float, *, equal: bool) -> Response:
+    match task.op:
+        case "match":
+            return PsfInput(frame.psf, weight, matching(task))
+        case "filter":
+            gain = 1.0 if equal else frame.point_sources(task).gain
+            return FilteredInput(frame.psf, weight / gain, task.params["half"], equal)
+    return PsfInput(frame.psf, weight)
+
+
 def _correlation(psf: Task, frames: list[Frame], weights: list[float], scale: float) -> Floats:
     """Return the correlation of the coadd's noise: that of its inputs, each by its part of the variance."""
+    pairs = list(zip(psf.inputs, frames, strict=True))
     stamps = [
-        frame.matched_correlation(task) if task.op == "match" else frame.correlation
-        for task, frame in zip(psf.inputs, frames, strict=True)
+        frame.correlation if task.op == "warp" else frame.spread_correlation(task) for task, frame in pairs
     ]
-    inverse = [inverse_variance(_origin(task)[0].subject[1], scale) for task in psf.inputs]
-    return combined_correlation(stamps, [w**2 / v for w, v in zip(weights, inverse, strict=True)])
+    half = max(stamp.shape[0] // 2 for stamp in stamps)
+    inverse = [
+        inverse_variance(_origin(task)[0].subject[1], scale) * frame.sharpness(task) for task, frame in pairs
+    ]
+    given = [
+        w if psf.params["equal"] else w * frame.sharpness(t)
+        for w, (t, frame) in zip(weights, pairs, strict=True)
+    ]
+    return combined_correlation(
+        [fitted(stamp, half) for stamp in stamps], [w**2 / v for w, v in zip(given, inverse, strict=True)]
+    )

@@ -4,38 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coaddc.engine.chain import Chains, Failure, Open, Value, by_visit, failure
+from coaddc.engine.gather import Artifacts, Gathered, Gathering
 from coaddc.engine.ordered import ordered
 from coaddc.engine.products import finish_coadd
 from coaddc.model.geom import Box
-from coaddc.model.images import Coadd, Stacked, Warp
-from coaddc.ops.stack import STACKS, Stack
-from coaddc.plan.memory import halo_of
+from coaddc.model.images import Coadd, Stacked
+from coaddc.ops.artifact_runs import join_runs
+from coaddc.plan.memory import halo_of, margin_of
 from coaddc.plan.passes import visits_of
 from coaddc.plan.plan import Target, Unit
 from coaddc.plan.task import Task
 
 
 @dataclass
-class _Feed:
-    """A stack in the making, and where its warps come from."""
+class _Whole:
+    """What gathering tasks made of the tiles so far, put together for the patch."""
 
-    task: Task
-    stack: Stack
-    failure: Failure | None = None
+    stacks: dict[str, Stacked]
+    runs: dict[str, dict[int, list[NDArray[np.int32]]]] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
 
-    def take(self, values: Mapping[str, Value]) -> None:
-        """Take the warps of one visit."""
-        for source in self.task.inputs:
-            value = values.get(source.digest)
-            if isinstance(value, Failure):
-                self.failure = self.failure or value
-            elif isinstance(value, Warp) and self.failure is None:
-                self.stack.add(value)
+    def put(self, digest: str, made: Gathered, tile: Box) -> None:
+        """Put what was made of one tile into its place."""
+        match made:
+            case Failure():
+                self.failures.setdefault(digest, made)
+            case Stacked():
+                _place(self.stacks[digest], made, tile)
+            case Artifacts():
+                for visit, found in made.within(tile).items():
+                    self.runs.setdefault(digest, {}).setdefault(visit, []).append(found)
 
 
 class UnitRun:
@@ -57,9 +61,11 @@ class UnitRun:
         self._unit = unit
         self._pool = pool
         self._workers = workers
-        self._tasks = [t for t in unit.tasks if t.op == "stack"]
-        self._chains = by_visit(unit.tasks, visits_of(unit.tasks))
-        self._runner = Chains(open_exposure, unit.patch.box, halo_of(unit.tasks))
+        self._visits = visits_of(unit.tasks)
+        self._tasks = [t for t in unit.tasks if t.op in ("stack", "artifacts")]
+        self._chains = by_visit(unit.tasks, self._visits)
+        self._margin = margin_of(unit.tasks)
+        self._runner = Chains(open_exposure, unit.patch.box.grow(self._margin), halo_of(unit.tasks))
 
     @property
     def tiles(self) -> Sequence[Box]:
@@ -75,42 +81,46 @@ class UnitRun:
 
     def run(self, step: Callable[[], None]) -> Iterator[tuple[Target, Coadd | Failure]]:
         """Make all products; yield each with its coadd, or with why there is none."""
-        stacks = {task.digest: _empty(task) for task in self._tasks}
-        failures: dict[str, Failure] = {}
-        for box in self.tiles:
-            for feed in self._stack(box, step, failures):
-                if feed.failure is None:
-                    _place(stacks[feed.task.digest], feed.stack.finish(self._pool.map))
+        whole = _Whole({task.digest: _empty(task) for task in self._tasks if task.op == "stack"})
+        for tile in self.tiles:
+            for digest, made in self._gather(tile.grow(self._margin), step, whole.failures).items():
+                whole.put(digest, made, tile)
         for target in self._unit.targets:
-            yield target, self._finish(target, stacks, failures)
+            yield target, self._finish(target, whole)
 
-    def _finish(
-        self, target: Target, stacks: Mapping[str, Stacked], failures: Mapping[str, Failure]
-    ) -> Coadd | Failure:
-        """Return the whole coadd of a target, or why there is none."""
-        stack, psf = target.task.inputs
-        if stack.digest in failures:
-            return failures[stack.digest]
-        try:
-            return finish_coadd(target, stacks[stack.digest], psf, self._runner.frame)
-        except Exception as error:
-            return failure(target.product.name, error)
-
-    def _stack(self, box: Box, step: Callable[[], None], failures: dict[str, Failure]) -> list[_Feed]:
-        """Send all visits through one tile, into all stacks."""
-        feeds = [
-            _Feed(t, STACKS[t.subject.statistic](t.subject, box), failures.get(t.digest)) for t in self._tasks
-        ]
+    def _gather(
+        self, box: Box, step: Callable[[], None], failures: Mapping[str, Failure]
+    ) -> dict[str, Gathered]:
+        """Send all visits through the pixels of one tile, into all that gathers them."""
+        gatherings = [Gathering(t, box, self._visits, failures.get(t.digest)) for t in self._tasks]
 
         def run(chain: list[Task]) -> dict[str, Value]:
             return self._runner.run(chain, box)
 
         for values in ordered(self._pool, run, self._chains, ahead=self._workers):
-            for feed in feeds:
-                feed.take(values)
+            for gathering in gatherings:
+                gathering.take(values)
             step()
-        failures.update({feed.task.digest: feed.failure for feed in feeds if feed.failure})
-        return feeds
+        made: dict[str, Gathered] = {}
+        for gathering in gatherings:
+            made[gathering.task.digest] = gathering.finish(self._pool.map, made)
+        return made
+
+    def _finish(self, target: Target, whole: _Whole) -> Coadd | Failure:
+        """Return the whole coadd of a target, or why there is none."""
+        stack, psf = target.task.inputs
+        if stack.digest in whole.failures:
+            return whole.failures[stack.digest]
+        try:
+            coadd = finish_coadd(target, whole.stacks[stack.digest], psf, self._runner.frame)
+        except Exception as error:
+            return failure(target.product.name, error)
+        found = next((t for t in stack.inputs if t.op == "artifacts"), None)
+        if isinstance(coadd, Failure) or found is None:
+            return coadd
+        template = whole.stacks[found.inputs[-1].digest]
+        joined = {visit: join_runs(parts) for visit, parts in whole.runs.get(found.digest, {}).items()}
+        return coadd.with_artifacts(joined, template.image if found.subject.keep_template else None)
 
 
 def _empty(task: Task) -> Stacked:
@@ -119,8 +129,8 @@ def _empty(task: Task) -> Stacked:
     return Stacked(box, image, variance, np.empty(box.shape, np.int32), np.empty(box.shape, np.int16))
 
 
-def _place(whole: Stacked, part: Stacked) -> None:
-    """Put a tile into its patch."""
-    at = part.box.within(whole.box)
-    whole.image[at], whole.variance[at] = part.image, part.variance
-    whole.mask[at], whole.n_image[at] = part.mask, part.n_image
+def _place(whole: Stacked, part: Stacked, tile: Box) -> None:
+    """Put a tile, without its margin, into its patch."""
+    to, source = tile.within(whole.box), tile.within(part.box)
+    whole.image[to], whole.variance[to] = part.image[source], part.variance[source]
+    whole.mask[to], whole.n_image[to] = part.mask[source], part.n_image[source]

@@ -25,7 +25,15 @@ from coaddc.io.coadd_cards import (
     primary_header,
     wcs_of,
 )
-from coaddc.io.coadd_tables import config_of, config_table, inputs_of, inputs_table, table_hdu
+from coaddc.io.coadd_tables import (
+    artifacts_of,
+    artifacts_table,
+    config_of,
+    config_table,
+    inputs_of,
+    inputs_table,
+    table_hdu,
+)
 from coaddc.model.errors import DataError, near
 from coaddc.model.geom import Box
 from coaddc.model.images import CellPsfs, Coadd, CoaddInput, Stacked
@@ -54,7 +62,10 @@ def write_coadd(path: Path, coadd: Coadd, product: Product) -> None:
         _append(file, fits.PrimaryHDU(header=primary_header(product)), None)
         for hdu in _images(coadd):
             _append(file, hdu, hdu.data)
-        for name, rows in (("INPUTS", inputs_table(coadd.inputs)), ("CONFIG", config_table(product.config))):
+        tables = {"INPUTS": inputs_table(coadd.inputs), "CONFIG": config_table(product.config)}
+        if coadd.artifacts:
+            tables["ARTIFACTS"] = artifacts_table(coadd.artifacts)
+        for name, rows in tables.items():
             _append(file, table_hdu(name, rows), rows)
 
 
@@ -64,6 +75,9 @@ def _images(coadd: Coadd) -> Iterator[fits.ImageHDU]:
     yield _image("PSF", coadd.psf.stamps, ">f4", CELLSIZE=(coadd.psf.size, "[pixel] side of a cell"))
     yield _image("PSF_FWHM", coadd.psf.fwhm, ">f8", BUNIT="arcsec")
     yield _image("CORRELATION", coadd.correlation, ">f8")
+    if coadd.template is not None:
+        place = pixel_header(coadd.wcs, coadd.stacked.box)
+        yield _image("TEMPLATE", coadd.template, ">f4", BUNIT="nJy", **dict(place))
 
 
 def _planes(coadd: Coadd) -> Iterator[fits.ImageHDU]:
@@ -136,6 +150,8 @@ def read_coadd(path: Path) -> Coadd:
             psf=_psf(hdus),
             correlation=_array("CORRELATION", np.float64)(hdus),
             inputs=_inputs(hdus),
+            artifacts=_artifacts(hdus),
+            template=_template(hdus),
         )
 
 
@@ -206,6 +222,14 @@ def _inputs(hdus: fits.HDUList) -> tuple[CoaddInput, ...]:
     return inputs_of(hdus["INPUTS"].data)
 
 
+def _artifacts(hdus: fits.HDUList) -> dict[int, NDArray[np.int32]]:
+    return artifacts_of(hdus["ARTIFACTS"].data) if "ARTIFACTS" in hdus else {}
+
+
+def _template(hdus: fits.HDUList) -> NDArray[np.float32] | None:
+    return np.array(hdus["TEMPLATE"].data, np.float32) if "TEMPLATE" in hdus else None
+
+
 def _config(hdus: fits.HDUList) -> dict[str, Any]:
     return config_of(hdus["CONFIG"].data)
 
@@ -227,6 +251,8 @@ COMPONENTS: dict[str, Callable[[fits.HDUList], Any]] = {
     "psf": _psf,
     "correlation": _array("CORRELATION", np.float64),
     "inputs": _inputs,
+    "artifacts": _artifacts,
+    "template": _template,
     "config": _config,
     "header": _header,
     "data_id": _data_id,

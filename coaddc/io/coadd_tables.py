@@ -89,3 +89,21 @@ def config_table(config: Mapping[str, Any]) -> Rows:
 def config_of(rows: Any) -> dict[str, Any]:
     """Return the config in the rows of a table that `config_table` made."""
     return load_plain("\n".join(str(line) for line in rows["yaml"]) + "\n")
+
+
+def artifacts_table(artifacts: Mapping[int, NDArray[np.int32]]) -> Rows:
+    """Return one row a run of rejected pixels: visit, row, first column, and the column after the last."""
+    kind = [("visit", ">i8"), ("y", ">i4"), ("x0", ">i4"), ("x1", ">i4")]
+    rows = np.empty(sum(map(len, artifacts.values())), kind)
+    visits = [np.full(len(runs), visit) for visit, runs in artifacts.items()]
+    rows["visit"] = np.concatenate([*visits, np.empty(0, np.int64)])
+    runs = np.concatenate([*artifacts.values(), np.empty((0, 3), np.int32)])
+    rows["y"], rows["x0"], rows["x1"] = runs.T
+    return rows
+
+
+def artifacts_of(rows: Rows) -> dict[int, NDArray[np.int32]]:
+    """Return the runs of rejected pixels of each visit; the inverse of `artifacts_table`."""
+    visits = np.array(rows["visit"], np.int64)
+    runs = np.stack([np.array(rows[name], np.int32) for name in ("y", "x0", "x1")], axis=1)
+    return {int(visit): runs[visits == visit] for visit in np.unique(visits)}

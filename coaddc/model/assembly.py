@@ -39,6 +39,7 @@ class Matching(Enum):
 
     none = "none"
     psf_model = "psf_model"
+    likelihood = "likelihood"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,10 @@ class WarpSection(Section):
     """How an exposure reaches the patch's pixels."""
 
     interpolant: Interpolant = option(Interpolant.omoms3, "bilinear, lanczos3, lanczos5 or omoms3")
-    matching: Matching = option(Matching.none, "none, or psf_model: convolve to the PSF of the key psf_model")
+    matching: Matching = option(
+        Matching.none,
+        "none; psf_model: convolve to the PSF of the key psf_model; likelihood: filter with the own PSF",
+    )
 
 
 class Profile(Enum):

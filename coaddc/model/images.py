@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -164,6 +165,11 @@ class Coadd:
         Correlation of the noise of neighbouring pixels, 1 in the middle (n is odd).
     inputs
         The exposures used.
+    artifacts : visit to (k, 3)
+        What was rejected as an artifact on a visit: row, first column, and the column after the last, of
+        runs of pixels of the tract.
+    template : (ny, nx)
+        The static sky that artifacts were looked for against, nJy, where it is kept.
     """
 
     data_id: dict[str, str | int]
@@ -172,3 +178,9 @@ class Coadd:
     psf: CellPsfs
     correlation: NDArray[np.float64]
     inputs: tuple[CoaddInput, ...]
+    artifacts: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
+    template: Image | None = None
+
+    def with_artifacts(self, artifacts: Mapping[int, NDArray[np.int32]], template: Image | None) -> Coadd:
+        """Return this coadd with what was rejected from it as artifacts."""
+        return replace(self, artifacts=artifacts, template=template)

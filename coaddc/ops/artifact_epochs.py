@@ -102,6 +102,25 @@ def rare(
     ]
 
 
+def rare_masks(found: Sequence[Sequence[Flags]], boxes: Sequence[Box], epochs: Epochs) -> list[Flags]:
+    """Return, for each visit, those of its masks together that few visits have at one place."""
+    shown = np.zeros(epochs.box.shape, np.int16)
+    for masks, box in zip(found, boxes, strict=True):
+        shown[box.within(epochs.box)] += _union(masks, box)
+    few = shown <= epochs.limit
+    return [
+        _union([m for m in masks if few[box.within(epochs.box)][m].mean() > epochs.fraction], box)
+        for masks, box in zip(found, boxes, strict=True)
+    ]
+
+
+def _union(masks: Sequence[Flags], box: Box) -> Flags:
+    both = np.zeros(box.shape, np.bool_)
+    for mask in masks:
+        both |= mask
+    return both
+
+
 def _labels(plane: Plane, thresholds: Thresholds) -> tuple[NDArray[np.int32], int]:
     labels = np.zeros(plane.shape, np.int32)
     return labels, label(plane, thresholds.high, thresholds.low, thresholds.smallest, labels)

@@ -10,6 +10,8 @@ from coaddc.plan.task import Task
 
 #: Bytes a pixel: planes of a product, sums of a stack, a warp, a warp in the making, and one being matched.
 PRODUCT, SUMS, WARP, WARPING, MATCHING = 14, 46, 16, 40, 80
+#: Ops that need pixels beyond those they give, as far as their parameter ``half`` says.
+SPREADING = frozenset({"match", "filter"})
 #: Rows below which a tile is not cut further: halos would cost more than they save.
 SMALLEST = 64
 GIB = 1 << 30
@@ -23,17 +25,28 @@ def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
     rows, columns = unit.patch.box.shape
     workers = engine.workers or os.cpu_count() or 1
     stacks = [t for t in unit.tasks if t.op == "stack"]
-    kept = {i.digest for stack in stacks if stack.params["statistic"] != "mean" for i in stack.inputs}
-    making = WARPING + (MATCHING if any(t.op == "match" for t in unit.tasks) else 0)
+    kept = {i.digest for t in unit.tasks if _keeps(t) for i in t.inputs}
+    making = WARPING + (MATCHING if any(t.op in SPREADING for t in unit.tasks) else 0)
     pixel = len(stacks) * (SUMS + PRODUCT) + len(kept) * WARP + (workers + 1) * (making + WARP)
     fixed = PRODUCT * len(unit.targets) * unit.patch.box.area
     room = int(engine.memory * GIB) - fixed
-    halo = halo_of(unit.tasks)
+    halo = halo_of(unit.tasks) + margin_of(unit.tasks)
     most = max(room // (pixel * (columns + 2 * halo)) - 2 * halo, SMALLEST)
     chosen = min(rows, engine.tile or most)
     return chosen, fixed + pixel * (columns + 2 * halo) * (chosen + 2 * halo)
 
 
+def _keeps(task: Task) -> bool:
+    """Say whether a task needs all of its warps at once."""
+    waits = any(i.op == "artifacts" for i in task.inputs)
+    return task.op == "artifacts" or (task.op == "stack" and (waits or task.params["statistic"] != "mean"))
+
+
+def margin_of(tasks: tuple[Task, ...]) -> int:
+    """Return how far, pixels, whole tiles must reach beyond what is kept of them."""
+    return max((int(t.params["margin"]) for t in tasks if t.op == "artifacts"), default=0)
+
+
 def halo_of(tasks: tuple[Task, ...]) -> int:
     """Return how far, pixels, warps must reach beyond a tile."""
-    return max((int(t.params["half"]) for t in tasks if t.op == "match"), default=0)
+    return max((int(t.params["half"]) for t in tasks if t.op in SPREADING), default=0)

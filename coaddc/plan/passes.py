@@ -9,7 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
-from coaddc.model.assembly import Assembly, Matching, WiderInput
+from coaddc.model.assembly import Assembly, Matching, PsfModelSection, Rejection, WiderInput
 from coaddc.model.errors import PlanError, near
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.run_options import EngineOptions
@@ -30,9 +30,10 @@ def select(assemblies: Sequence[Assembly], selector: Selector, patches: PatchesO
     requests: dict[str, Request] = {}
     for assembly in _distinct(assemblies):
         for band in _bands(assembly, selector):
-            target = target_fwhm(assembly, selector, band)
+            admitted = selector.admitted(assembly.sections, band)
+            targets = target_fwhm(assembly, admitted), template_fwhm(assembly, admitted)
             for patch in patches(assembly):
-                request = _request(assembly, selector, patch, band, target)
+                request = _request(assembly, selector, patch, band, targets)
                 requests.setdefault(request.name, request)
     return Plan(tuple(requests.values()))
 
@@ -58,32 +59,45 @@ def _bands(assembly: Assembly, selector: Selector) -> Sequence[str]:
     return assembly.bands or known
 
 
-def target_fwhm(assembly: Assembly, selector: Selector, band: str) -> float | None:
-    """Return the FWHM, arcsec, that warps are matched to; None where they are not.
+def target_fwhm(assembly: Assembly, admitted: Sequence[ExposureRow]) -> float | None:
+    """Return the FWHM, arcsec, that warps are matched to; None where they are not."""
+    return _fwhm(assembly.psf_model, admitted) if assembly.warp.matching is Matching.psf_model else None
+
+
+def template_fwhm(assembly: Assembly, admitted: Sequence[ExposureRow]) -> float | None:
+    """Return the FWHM, arcsec, in which artifacts are looked for; None where they are not."""
+    if assembly.artifacts.method is Rejection.none:
+        return None
+    return _fwhm(assembly.artifacts.template.psf_model, admitted)
+
+
+def _fwhm(model: PsfModelSection, admitted: Sequence[ExposureRow]) -> float | None:
+    """Return the FWHM of a target PSF, arcsec; None where there are no exposures to follow.
 
     One number for a band, so that the PSF is the same in all patches. Where it follows the inputs, it is
     rounded up to 0.01 arcsec.
     """
-    model = assembly.psf_model
-    if assembly.warp.matching is Matching.none:
-        return None
     if model.fwhm is not None:
         return model.fwhm
-    seeing = [row.seeing for row in selector.admitted(assembly.sections, band) if math.isfinite(row.seeing)]
+    seeing = [row.seeing for row in admitted if math.isfinite(row.seeing)]
     if not seeing:
         return None
     return math.ceil(100 * model.widen * float(np.quantile(seeing, model.quantile))) / 100
 
 
 def _request(
-    assembly: Assembly, selector: Selector, patch: Patch, band: str, target: float | None
+    assembly: Assembly,
+    selector: Selector,
+    patch: Patch,
+    band: str,
+    targets: tuple[float | None, float | None],
 ) -> Request:
     chosen = selector.select(assembly.sections, band, patch)
     rows, notes = chosen.rows, chosen.notes
-    if target is not None:
-        rows, wider = _narrower(assembly, rows, target)
+    if targets[0] is not None:
+        rows, wider = _narrower(assembly, rows, targets[0])
         notes = (*notes, *wider)
-    return Request(assembly, patch, band, rows, notes, target)
+    return Request(assembly, patch, band, rows, notes, *targets)
 
 
 def _narrower(
@@ -173,13 +187,17 @@ def _rank(visits: Mapping[str, int | None], found: Task) -> tuple[int, int]:
     return (1, 0) if visit is None else (0, visit)
 
 
+#: Ops that take what all visits give.
+GATHERING = frozenset({"stack", "artifacts", "psf", "coadd"})
+
+
 def visits_of(tasks: Iterable[Task]) -> dict[str, int | None]:
     """Return the visit that each task (inputs first) is of; None for what gathers visits."""
     visits: dict[str, int | None] = {}
     for found in tasks:
         if found.op == "exposure":
             visits[found.digest] = found.subject[1].visit
-        elif found.op in ("stack", "psf", "coadd"):
+        elif found.op in GATHERING:
             visits[found.digest] = None
         else:
             visits[found.digest] = visits[found.inputs[0].digest]

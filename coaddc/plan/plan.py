@@ -24,6 +24,8 @@ class Request:
         What each step of the selection left, and who was left out.
     target
         FWHM, arcsec, of the PSF that its warps are matched to; None where they are not.
+    template
+        That of the PSF in which artifacts are looked for; None where they are not.
     """
 
     assembly: Assembly
@@ -32,6 +34,7 @@ class Request:
     rows: tuple[ExposureRow, ...]
     notes: tuple[str, ...] = ()
     target: float | None = None
+    template: float | None = None
 
     @property
     def data_id(self) -> Mapping[str, str | int]:

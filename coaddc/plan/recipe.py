@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 from coaddc.model.assembly import Assembly, Matching, Rejection
@@ -38,7 +39,7 @@ def reading(assembly: Assembly) -> dict[str, Any]:
 def _idle(assembly: Assembly) -> frozenset[str]:
     """Return the sections whose stage does not run."""
     idle = set()
-    if assembly.warp.matching is Matching.none:
+    if assembly.warp.matching is not Matching.psf_model:
         idle.add("psf_model")
     if assembly.artifacts.method is Rejection.none:
         idle.add("artifacts")
@@ -46,5 +47,19 @@ def _idle(assembly: Assembly) -> frozenset[str]:
 
 
 def _stripped(section: Mapping[str, Any], *, selecting_only: bool) -> dict[str, Any]:
-    fields = {k: v for k, v in section.items() if k != "doc" and not (k in SELECTING and v is None)}
+    """Return the fields of a section without docs, those of the sections within it too."""
+    fields = {
+        k: _stripped(v, selecting_only=False) if isinstance(v, Mapping) else v
+        for k, v in section.items()
+        if k != "doc" and not (k in SELECTING and v is None)
+    }
     return {k: v for k, v in fields.items() if k in SELECTING} if selecting_only else fields
+
+
+def plain(value: Any) -> Any:
+    """Return a value of a section as plain data: the name of a choice for the choice."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {k: plain(v) for k, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, list | tuple) else value

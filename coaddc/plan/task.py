@@ -11,7 +11,17 @@ from coaddc.model.digest import digest
 
 #: Every op, with the version of what it does to pixels: raise it when its results change.
 OP_VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"exposure": 1, "warp": 1, "match": 1, "visit": 1, "stack": 1, "psf": 1, "coadd": 1}
+    {
+        "exposure": 1,
+        "warp": 1,
+        "match": 1,
+        "filter": 1,
+        "visit": 1,
+        "artifacts": 1,
+        "stack": 1,
+        "psf": 1,
+        "coadd": 1,
+    }
 )
 
 

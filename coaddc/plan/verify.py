@@ -11,9 +11,11 @@ TAKES: dict[str, frozenset[str]] = {
     "exposure": frozenset(),
     "warp": frozenset({"exposure"}),
     "match": frozenset({"warp", "exposure"}),
-    "visit": frozenset({"warp", "match"}),
-    "stack": frozenset({"warp", "match", "visit"}),
-    "psf": frozenset({"warp", "match"}),
+    "filter": frozenset({"warp", "exposure"}),
+    "visit": frozenset({"warp", "match", "filter"}),
+    "artifacts": frozenset({"warp", "match", "visit", "stack"}),
+    "stack": frozenset({"warp", "match", "filter", "visit", "artifacts"}),
+    "psf": frozenset({"warp", "match", "filter"}),
     "coadd": frozenset({"stack", "psf"}),
 }
 

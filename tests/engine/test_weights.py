@@ -10,8 +10,8 @@ from coaddc.model.assembly import Matching, PsfModelSection, StackSection, Stati
 from coaddc.model.errors import PlanError
 from coaddc.model.images import Coadd
 from coaddc.model.psf import Moffat
-from coaddc.plan.lower import inverse_variance, weight
 from coaddc.plan.task import walk
+from coaddc.plan.weights import inverse_variance, weight
 from coaddc.sim.field import Stars, distorted_wcs, star_field
 from tests.assemblies import MemorySurvey, assembly
 from tests.engine.test_run import compiled, only, run

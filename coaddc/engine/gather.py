@@ -1,0 +1,119 @@
+"""What takes the warps of all visits: stacks, and the finder of artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coaddc.engine.chain import Failure, Value, failure
+from coaddc.model.geom import Box
+from coaddc.model.images import Stacked, Warp
+from coaddc.model.mask import bit
+from coaddc.ops.artifact_runs import runs
+from coaddc.ops.artifacts import find_artifacts
+from coaddc.ops.stack import STACKS, Run, Stack
+from coaddc.plan.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """What was found on the warps of one tile: for each visit, where its mask lies, and the mask."""
+
+    masks: Mapping[int, tuple[Box, NDArray[np.bool_]]]
+
+    def reject(self, visit: int, warp: Warp) -> Warp:
+        """Return a visit's warp with CLIPPED set where an artifact was found."""
+        if visit not in self.masks:
+            return warp
+        box, found = self.masks[visit]
+        part = warp.box.clip(box)
+        mask = warp.mask.copy()
+        mask[part.within(warp.box)][found[part.within(box)]] |= bit("CLIPPED")
+        return replace(warp, mask=mask)
+
+    def within(self, tile: Box) -> dict[int, NDArray[np.int32]]:
+        """Return what lies in a tile, as runs of pixels, for the visits that have any."""
+        parts = {visit: (box.clip(tile), box, found) for visit, (box, found) in self.masks.items()}
+        found_runs = {
+            visit: runs(np.ascontiguousarray(found[part.within(box)]), part)
+            for visit, (part, box, found) in parts.items()
+        }
+        return {visit: found for visit, found in found_runs.items() if len(found)}
+
+
+#: What a gathering task makes of one tile.
+Gathered = Stacked | Artifacts | Failure
+
+
+@dataclass
+class Gathering:
+    """One gathering task on one tile.
+
+    Attributes
+    ----------
+    task
+        What to make.
+    box
+        The pixels worked on: those of the tile, with its margin.
+    visits
+        Visit of each task that is of one visit, None for the others.
+    failure
+        Why it cannot be made.
+    """
+
+    task: Task
+    box: Box
+    visits: Mapping[str, int | None]
+    failure: Failure | None = None
+    _stack: Stack | None = field(init=False, default=None)
+    _kept: list[tuple[int, Warp]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.task.op == "stack":
+            self._stack = STACKS[self.task.subject.statistic](self.task.subject, self.box)
+
+    @property
+    def waits(self) -> list[str]:
+        """The gathering tasks whose results it needs."""
+        return [t.digest for t in self.task.inputs if self.visits[t.digest] is None]
+
+    def take(self, values: Mapping[str, Value]) -> None:
+        """Take the warp of one visit; it is kept only where something else must be known first."""
+        for source in self.task.inputs:
+            value, visit = values.get(source.digest), self.visits[source.digest]
+            if isinstance(value, Failure):
+                self.failure = self.failure or value
+            elif isinstance(value, Warp) and visit is not None and self.failure is None:
+                if self._stack is None or self.waits:
+                    self._kept.append((visit, value))
+                else:
+                    self._stack.add(value)
+
+    def finish(self, run: Run, gathered: Mapping[str, Gathered]) -> Gathered:
+        """Return what comes of all that it took, and of what other gatherings made."""
+        others = [gathered[digest] for digest in self.waits]
+        failed = self.failure or next((o for o in others if isinstance(o, Failure)), None)
+        if failed is not None:
+            return failed
+        try:
+            return self._find(others) if self._stack is None else self._combine(self._stack, others, run)
+        except Exception as error:
+            return failure(self.task.op, error)
+
+    def _combine(self, stack: Stack, others: list[Gathered], run: Run) -> Stacked:
+        found = [other for other in others if isinstance(other, Artifacts)]
+        for visit, warp in self._kept:
+            for artifacts in found:
+                warp = artifacts.reject(visit, warp)
+            stack.add(warp)
+        self._kept.clear()
+        return stack.finish(run)
+
+    def _find(self, others: list[Gathered]) -> Artifacts:
+        template = next(other for other in others if isinstance(other, Stacked))
+        masks = find_artifacts([warp for _, warp in self._kept], template, self.task.subject)
+        pairs = zip(self._kept, masks, strict=True)
+        return Artifacts({visit: (warp.box, mask) for (visit, warp), mask in pairs})

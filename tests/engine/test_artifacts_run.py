@@ -1,0 +1,107 @@
+"""Artifacts found within a plan: what is rejected, what stays, and how it is kept."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coaddc.io.coadd_file import read_coadd, write_coadd
+from coaddc.model.assembly import ArtifactsSection, Rejection
+from coaddc.model.images import Coadd
+from coaddc.model.mask import bit
+from coaddc.model.product import Product
+from tests.assemblies import MemorySurvey, assembly, small_survey
+from tests.engine.test_run import compiled, only, run
+
+COMPARE = ArtifactsSection(method=Rejection.compare_warp, keep_template=True)
+
+
+def with_trail(survey: MemorySurvey) -> MemorySurvey:
+    """Draw a bright line, 5 pixels wide, across one detector of visit 2."""
+    exposures = []
+    for exposure in survey.exposures:
+        if exposure.row.visit == 2 and exposure.row.detector == "0":
+            image = exposure.image.copy()
+            yy, xx = np.mgrid[: image.shape[0], : image.shape[1]]
+            image[np.abs(yy - 60 - 0.5 * xx) < 2.5] += 60.0
+            exposure = replace(exposure, image=image)
+        exposures.append(exposure)
+    return MemorySurvey(exposures)
+
+
+@pytest.fixture(scope="module")
+def coadds() -> tuple[Coadd, Coadd, Coadd]:
+    """Return the coadds of a clean survey, of one with a trail, and of that with artifacts rejected."""
+    survey, _ = small_survey(visits=5)
+    trailed = with_trail(survey)
+    return (
+        only(run(survey, assembly())),
+        only(run(trailed, assembly())),
+        only(run(trailed, assembly(artifacts=COMPARE))),
+    )
+
+
+def test_a_trail_is_gone_from_the_mean(coadds: tuple[Coadd, Coadd, Coadd]) -> None:
+    clean, spoilt, mended = (coadd.stacked.image for coadd in coadds)
+    sigma = np.sqrt(coadds[0].stacked.variance)
+    trail = (spoilt - clean) > 3 * sigma
+    assert trail.sum() > 500
+    left = (mended - clean)[trail] / sigma[trail]
+    assert np.nanmean(left) < 0.2 * np.nanmean(((spoilt - clean) / sigma)[trail])
+
+
+def test_where_it_was_the_mask_says_clipped_and_the_runs_are_kept(coadds: tuple[Coadd, Coadd, Coadd]) -> None:
+    mended = coadds[2]
+    clipped = (mended.stacked.mask & bit("CLIPPED")) != 0
+    assert 2 in mended.artifacts
+    rejected = {visit: int((runs[:, 2] - runs[:, 1]).sum()) for visit, runs in mended.artifacts.items()}
+    assert max(rejected, key=rejected.__getitem__) == 2
+    box = mended.stacked.box
+    for y, x0, x1 in mended.artifacts[2]:
+        assert box.y0 <= y < box.y1
+        assert box.x0 <= x0 < x1 <= box.x1
+    assert clipped.sum() <= sum(rejected.values())
+    assert mended.template is not None
+    assert mended.template.shape == box.shape
+
+
+def test_elsewhere_nothing_changes(coadds: tuple[Coadd, Coadd, Coadd]) -> None:
+    spoilt, mended = coadds[1], coadds[2]
+    same = (mended.stacked.mask & bit("CLIPPED")) == 0
+    assert same.mean() > 0.9
+    difference = np.abs(mended.stacked.image - spoilt.stacked.image)[same]
+    assert np.nanmax(difference) < 1e-3 * np.sqrt(np.nanmedian(spoilt.stacked.variance))
+
+
+def test_the_cut_into_tiles_changes_few_pixels() -> None:
+    survey, _ = small_survey(visits=5)
+    trailed = with_trail(survey)
+    whole = only(run(trailed, assembly(artifacts=COMPARE)))
+    cut = only(run(trailed, assembly(artifacts=COMPARE), tile=128))
+    differ = (whole.stacked.mask ^ cut.stacked.mask) & bit("CLIPPED")
+    assert (differ != 0).mean() < 5e-3  # the tolerance that docs/architecture.md states
+
+
+def test_the_template_is_shared_with_the_coadd_that_is_the_same() -> None:
+    survey, _ = small_survey(visits=5)
+    template = COMPARE.template
+    same = assembly(
+        {"warp": "matched"}, warp=template.warp, psf_model=template.psf_model, stack=template.stack
+    )
+    both = compiled(survey, [assembly(artifacts=COMPARE), same])
+    stacks = [t for t in both.units[0].tasks if t.op == "stack"]
+    assert len(stacks) == 2
+
+
+def test_a_file_keeps_and_gives_back_what_was_rejected(
+    tmp_path: Path, coadds: tuple[Coadd, Coadd, Coadd]
+) -> None:
+    mended = coadds[2]
+    product = Product(mended.data_id, "d" * 32, "r" * 32, {"artifacts": {"method": "compare_warp"}})
+    write_coadd(tmp_path / "coadd.fits", mended, product)
+    again = read_coadd(tmp_path / "coadd.fits")
+    assert set(again.artifacts) == set(mended.artifacts)
+    for visit, runs in mended.artifacts.items():
+        np.testing.assert_array_equal(again.artifacts[visit], runs)
+    np.testing.assert_array_equal(again.template, mended.template)
