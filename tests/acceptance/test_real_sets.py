@@ -3,6 +3,8 @@
 Whoever wants the numbers: ``python benchmarks/real_sets.py`` prints what is asserted here.
 """
 
+import fcntl
+import os
 import sys
 from pathlib import Path
 from statistics import median
@@ -18,23 +20,27 @@ import refraction
 import vista_set
 
 
-def made(words: tuple[str, ...], name: str, folder: Path) -> Path:
-    """Return the store of a set's coadds, or skip where the set is not on this machine."""
+def made(words: tuple[str, ...], name: str, scratch: pytest.TempPathFactory) -> Path:
+    """Return the store of a set's coadds, made once for all workers, or skip where the set is absent."""
     data = real_sets.shared_folder() / "data" / name
     if not data.is_dir():
         pytest.skip(f"{data} is absent: real data are not part of the repository (see COADDC_SHARED)")
-    return real_sets.build(words, data, folder)
+    base = scratch.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"real-{name}"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return folder / "coadds" if folder.is_dir() else real_sets.build(words, data, folder)
 
 
 @pytest.fixture(scope="module")
 def vista(tmp_path_factory: pytest.TempPathFactory) -> list[vista_set.Measured]:
-    store = made(vista_set.WORDS, vista_set.FOLDER, tmp_path_factory.mktemp("vista"))
+    store = made(vista_set.WORDS, vista_set.FOLDER, tmp_path_factory)
     return vista_set.measure(store, real_sets.shared_folder())
 
 
 @pytest.fixture(scope="module")
 def decam(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made(decam_set.WORDS, decam_set.FOLDER, tmp_path_factory.mktemp("decam"))
+    return made(decam_set.WORDS, decam_set.FOLDER, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
