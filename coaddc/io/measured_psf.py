@@ -23,6 +23,9 @@ ROUNDS = 3
 #: A star with this many times the common chi squared is none.
 WORST = 4.0
 
+#: Raised whenever what is measured on the same pixels changes: models kept by older versions are left.
+VERSION = 1
+
 
 @dataclass(frozen=True, eq=False)
 class MeasuredPsf:
@@ -101,7 +104,7 @@ def keep_psf(folder: Path, digest: str, measured: MeasuredPsf) -> None:
 
 
 def _path(folder: Path, digest: str) -> Path:
-    return folder / "psf" / digest[:2] / f"{digest}.npz"
+    return folder / f"psf-{VERSION}" / digest[:2] / f"{digest}.npz"
 
 
 def _agreeing(fits: Sequence[Fitted]) -> list[Fitted]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coaddc.io.measured_psf import keep_psf, kept_psf, measure_psf
+from coaddc.io.measured_psf import VERSION, keep_psf, kept_psf, measure_psf
 from coaddc.io.star_select import TooFewStarsError, find_stars
 from coaddc.model.geom import Box
 from coaddc.model.images import Pixels
@@ -96,7 +96,7 @@ def test_what_is_kept_is_what_was_measured(tmp_path: Path) -> None:
 
 
 def test_a_broken_file_in_the_cache_is_as_none(tmp_path: Path) -> None:
-    path = tmp_path / "psf" / "ab" / "ab12.npz"
+    path = tmp_path / f"psf-{VERSION}" / "ab" / "ab12.npz"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"PK\x03\x04 cut off")
     assert kept_psf(tmp_path, "ab12") is None
