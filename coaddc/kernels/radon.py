@@ -1,7 +1,7 @@
 """Sums along lines: the fast discrete Radon transform.
 
-Lines of 2**k columns are made of two lines of half as many (Brady 1998, SIAM J. Comput. 27, 107; for trails of
-satellites: Nir, Zackay & Ofek 2018, AJ 156, 229), so that n columns of n rows cost n**2 log n additions.
+Lines of 2**k columns are made of two lines of half as many (Brady 1998, SIAM J. Comput. 27, 107; for trails
+of satellites: Nir, Zackay & Ofek 2018, AJ 156, 229), so that n columns of n rows cost n**2 log n additions.
 """
 
 from typing import Any

@@ -12,6 +12,7 @@ from coaddc.model.geom import Box
 from coaddc.model.images import Stacked, Warp
 from coaddc.ops.artifact_difference import differences, tolerance
 from coaddc.ops.artifact_epochs import Epochs, Thresholds, rare, rare_masks
+from coaddc.ops.ghosts import ghosts
 from coaddc.ops.match import grow_bits
 from coaddc.ops.stack import STACKS
 from coaddc.ops.streaks import find_streaks
@@ -46,25 +47,26 @@ def find_artifacts(warps: Sequence[Warp], template: Stacked, options: ArtifactsS
     """
     if options.method is Rejection.none or len(warps) < 2:
         return [np.zeros(warp.box.shape, np.bool_) for warp in warps]
-    allowed = tolerance(template, options)
+    near, allowed = tolerance(template, options)
     planes = differences(warps, template, options, allowed)
     boxes = [warp.box for warp in warps]
     epochs = Epochs.of(template.box, template.n_image, options)
     thresholds = Thresholds(options.nsigma, options.grow_nsigma, options.min_pixels)
     masks = rare(planes, boxes, epochs, thresholds, _protected(template, options))
     if options.streaks:
-        lines = [_streaks(*item, epochs, allowed, options) for item in zip(planes, warps, strict=True)]
+        lines = [_streaks(*item, epochs, near, options) for item in zip(planes, warps, strict=True)]
         masks = [mask | line for mask, line in zip(masks, rare_masks(lines, boxes, epochs), strict=True)]
+    if options.ghosts:
+        wide = ghosts(planes, boxes, masks, epochs, options.ghost_nsigma)
+        masks = [mask | ghost for mask, ghost in zip(masks, wide, strict=True)]
     return [_grown(mask, options.grow) for mask in masks]
 
 
-def _streaks(
-    plane: Plane, warp: Warp, epochs: Epochs, allowed: Plane, options: ArtifactsSection
-) -> list[Flags]:
+def _streaks(plane: Plane, warp: Warp, epochs: Epochs, near: Plane, options: ArtifactsSection) -> list[Flags]:
     """Return the masks of one visit's streaks."""
     at = warp.box.within(epochs.box)
     seen = (warp.weight > 0) & (epochs.count[at] > 1)
-    hidden = allowed[at] / np.sqrt(np.where(warp.variance > 0, warp.variance, np.inf))
+    hidden = (near[at] / np.sqrt(np.where(warp.variance > 0, warp.variance, np.inf))).astype(np.float32)
     found = find_streaks(plane, seen, hidden, nsigma=options.streak_nsigma, length=options.streak_length)
     return list(found)
 

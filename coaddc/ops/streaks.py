@@ -16,7 +16,7 @@ Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 #: Lines are looked for on the mean of so many pixels squared, each no more than CLIP standard deviations.
-BIN, CLIP = 4, 4.0
+BIN, CLIP = 4, 2.5
 #: Light on this scale, in bins, is no line: it is subtracted.
 WIDE = 31
 #: How far to either side of a line, pixels, its light is looked for; how far its place may be wrong.
@@ -93,19 +93,19 @@ def find_streaks(
     mask : (ny, nx)
         The pixels of one streak over its full width, those within FAINT included.
     """
-    left = np.where(seen, plane, 0).astype(np.float32)
+    whole = np.where(seen, plane, 0).astype(np.float32)
+    left = whole.copy()
     for _ in range(MOST):
         line = _clearest(left, seen, nsigma, length)
         if line is None:
             return
-        settled = _settle(left, line, length)
-        if settled is None:
-            near = _strip(plane.shape, line, -2.0 * BIN, 2.0 * BIN)
-        else:
+        left[_strip(plane.shape, line, -2.0 * BIN, 2.0 * BIN)] = 0
+        settled = _settle(whole, line, length)  # on all light: another streak that crosses makes no gap
+        if settled is not None:
             piece, low, high, peak = settled
-            near = _strip(plane.shape, piece, low, high)
+            near = _strip(plane.shape, _prolonged(piece, whole.shape), low, high)
+            left[near] = 0
             yield near & (hidden < max(peak, 1.0))
-        left[near] = 0
 
 
 def _clearest(plane: Plane, seen: Flags, nsigma: float, length: float) -> Line | None:
@@ -164,7 +164,7 @@ def _lines(values: Plane, counts: Plane, length: float) -> Iterator[tuple[float,
         best, block, shift, row = brightest_line(sums, numbers, fewest)
         if block >= 0:
             start = np.array([row - size, block * width], np.float64)
-            yield best / _spread(sums, numbers, fewest), start, start + [shift, width - 1]
+            yield best / _spread(sums, numbers, fewest), start, start + np.array([shift, width - 1])
 
 
 def _spread(sums: Plane, numbers: Plane, fewest: float) -> float:
@@ -186,8 +186,11 @@ def _settle(plane: Plane, line: Line, length: float) -> tuple[Line, float, float
         if piece is None or piece.length < 0.8 * length:
             return None
         piece = _centred(clipped, piece, SLACK // 2)
-    low, high, peak = _sides(plane, piece)
-    return None if high - low > 1.6 * REACH else (piece, low, high, peak)
+    bright = float(np.median(_sample(plane, piece)[:, REACH - 1 : REACH + 2]))
+    if bright > CLIP:  # clipped so low its profile has a flat top, which can be anywhere
+        piece = _centred(np.clip(plane, -CLIP, bright), piece, SLACK // 2)
+    sides = _sides(plane, piece)
+    return (piece, *sides) if sides is not None and sides[1] - sides[0] < 1.6 * REACH else None
 
 
 def _sample(plane: Plane, line: Line) -> Floats:
@@ -212,7 +215,7 @@ def _centred(plane: Plane, line: Line, slack: int) -> Line:
 
 
 def _lit(plane: Plane, line: Line) -> Line | None:
-    """Return the piece of a line, prolonged to the edges, that is lit without long gaps; None where little is."""
+    """Return the piece of a line, prolonged to the edges, that is lit without long gaps; None: too little."""
     whole = line.through((plane.shape[0], plane.shape[1]))
     values = _sample(plane, whole)[:, REACH - 3 : REACH + 4].mean(axis=1)
     edges = np.arange(0, values.size, PART // 2)
@@ -236,19 +239,38 @@ def _run(lit: Flags) -> int:
     return int(on[gaps[0]] if gaps.size else on[-1])
 
 
-def _sides(plane: Plane, line: Line) -> tuple[float, float, float]:
-    """Return how far across a line its light reaches, (low, high), and its peak, standard deviations."""
-    profile = np.median(_sample(plane, line), axis=0)
-    far = np.abs(np.arange(-REACH, REACH + 1)) > REACH // 2
-    level, noise = (
-        float(np.median(profile[far])),
-        1.4826 * float(np.median(np.abs(profile[far] - np.median(profile[far])))),
-    )
-    profile = uniform_filter1d(profile - level, 3)
+def _prolonged(line: Line, shape: tuple[int, ...]) -> Line:
+    """Let a line that ends at the edge of an image run on, so that its strip has no corners missing there."""
+    whole = line.through((shape[0], shape[1]))
+    before = REACH if np.hypot(*(whole.start - line.start)) < PART else 0
+    after = REACH if np.hypot(*(whole.end - line.end)) < PART else 0
+    return line.cut(-before, line.length + after)
+
+
+def _sides(plane: Plane, line: Line) -> tuple[float, float, float] | None:
+    """Return how far across a line its light reaches, (low, high), and its peak, standard deviations.
+
+    None where there is no light in most of its pixels: a few bright spots in a row are no line.
+    """
+    values = _sample(plane, line)
+    even, noise = _level(np.clip(values, -CLIP, CLIP).mean(axis=0))
+    if even[REACH - 3 : REACH + 4].max() < max(FAINT, 5.0 * noise):
+        return None
+    profile, noise = _level(np.median(values, axis=0))
+    if profile[REACH - 3 : REACH + 4].max() < max(FAINT, 3.0 * noise):
+        return None
     lit = profile > max(FAINT, 2.0 * noise)
     lit[REACH - 3 : REACH + 4] = True
     high, low = (int(np.argmin([*side, False])) for side in (lit[REACH:], lit[REACH::-1]))
     return -low - 1.0, high + 1.0, float(profile[REACH - 2 : REACH + 3].max())
+
+
+def _level(profile: Floats) -> tuple[Floats, float]:
+    """Return a profile across a line, smoothed, above its level far from it, and its noise there."""
+    far = np.abs(np.arange(-REACH, REACH + 1)) > REACH // 2
+    smooth = uniform_filter1d(profile, 3)
+    level = float(np.median(smooth[far]))
+    return smooth - level, 1.4826 * float(np.median(np.abs(smooth[far] - level)))
 
 
 def _strip(shape: tuple[int, ...], line: Line, low: float, high: float) -> Flags:
