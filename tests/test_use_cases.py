@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from coaddc.model.assembly import Section
 from coaddc.model.exposures import ExposureTable
 from coaddc.plan.select import Selector
 from tests.assemblies import small_survey
-from tests.pages import ROOT, commands, write_files
+from tests.pages import ROOT, blocks, commands, write_files
 
 PAGE = ROOT / "docs/how-to/your-use-case.md"
 #: 24 visits of a tiny camera: in each band some in dark and some in bright time.
@@ -58,6 +59,16 @@ def test_the_commands_of_the_page_do_what_it_says(done: tuple[Path, list[str]]) 
     assert "2 made, 2 up to date" in second
     assert listed.count(" dark ") == 6
     assert " bright " not in listed
+
+
+def test_the_python_of_the_page_finds_the_coadds(
+    done: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(done[0])
+    space: dict[str, Any] = {}
+    for text, _ in blocks(PAGE, "python"):
+        exec(text, space)
+    assert space["dark"].data_id["moon"] == "dark"
 
 
 def test_each_coadd_has_the_sharpest_five_visits_of_its_half_of_the_month(
