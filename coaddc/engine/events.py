@@ -72,11 +72,17 @@ class Figures:
     depth: float
 
     @classmethod
-    def of(cls, coadd: Coadd) -> Figures:
-        """Measure a coadd."""
+    def of(cls, coadd: Coadd, *, filtered: bool = False) -> Figures:
+        """Measure a coadd; ``filtered`` says that its pixels are fluxes of point sources already."""
         good = np.isfinite(coadd.stacked.image)
         fwhm = float(np.nanmedian(coadd.psf.fwhm)) if np.isfinite(coadd.psf.fwhm).any() else np.nan
-        return cls(len(coadd.inputs), int(good.sum()), fwhm, _depth(coadd, good))
+        depth = _flux_depth(coadd, good) if filtered else _depth(coadd, good)
+        return cls(len(coadd.inputs), int(good.sum()), fwhm, depth)
+
+
+def _flux_depth(coadd: Coadd, good: NDArray[np.bool_]) -> float:
+    noise = float(np.median(coadd.stacked.variance[good])) if good.any() else float("nan")
+    return float(31.4 - 2.5 * np.log10(5.0 * np.sqrt(noise)))
 
 
 def _depth(coadd: Coadd, good: NDArray[np.bool_]) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 from coaddc.engine.chain import Failure, Open
 from coaddc.engine.events import Failed, Figures, Made, Report, StepDone, UnitStarted
 from coaddc.engine.unit import UnitRun
+from coaddc.model.assembly import Matching
 from coaddc.model.errors import CoaddcError
 from coaddc.model.images import Coadd
 from coaddc.model.product import Product
@@ -62,4 +63,5 @@ def _finish(target: Target, made: Coadd | Failure, publish: Publish) -> Made | F
         log.info("%s: failed", target.product.name, exc_info=True)
         return Failed(target, str(error))
     log.info("%s: %s", target.product.name, path)
-    return Made(target, path, Figures.of(made))
+    filtered = target.request.assembly.warp.matching is Matching.likelihood
+    return Made(target, path, Figures.of(made, filtered=filtered))

@@ -19,7 +19,7 @@ from coaddc.plan.weights import weight
 #: Half-width of matching kernels, and of the PSFs to filter with, in FWHM.
 KERNEL_REACH = 2.5
 #: Distance, pixels, of the positions where PSFs to filter with are worked out.
-FILTER_CELL = 256
+FILTER_CELL = 128
 
 
 @dataclass(frozen=True)

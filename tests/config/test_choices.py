@@ -40,7 +40,7 @@ def test_bundles_that_come_to_the_same_are_one(ask):
 
 def test_globs_sweep(ask):
     assert [a.keys["baseline"] for a in ask("baseline=glob(y1*,exclude=y10)").assemblies] == ["y1"]
-    assert [a.keys["warp"] for a in ask("warp=glob(*)").assemblies] == ["direct", "psfMatched"]
+    assert [a.keys["warp"] for a in ask("warp=glob(*)").assemblies] == ["direct", "likelihood", "psfMatched"]
 
 
 def test_an_unset_key_is_in_neither_the_data_id_nor_the_config(ask):
