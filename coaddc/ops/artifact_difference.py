@@ -18,7 +18,7 @@ Plane = NDArray[np.float32]
 
 #: What lies within this distance, pixels, of a bright pixel may be off by WING of the flux tolerance times
 #: that pixel: matching kernels and PSF models are imperfect in the wings too, where the template is faint.
-WING_REACH, WING = 24, 0.02
+WING_REACH, WING = 24, 0.01
 #: The noise is measured where this part of all significances lies within the 1.645 sigma of a normal deviate.
 QUANTILE, NORMAL = 0.9, 1.6449
 
