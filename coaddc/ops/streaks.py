@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates, uniform_filter, uniform_filter1d
 
 from coaddc.kernels.radon import brightest_line, double_lines
+from coaddc.ops.line import Floats, Line
 
 Plane = NDArray[np.float32]
 Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 #: Lines are looked for on the mean of so many pixels squared, each no more than CLIP standard deviations.
 BIN, CLIP = 4, 2.5
@@ -27,47 +26,6 @@ PART, GAP = 32, 3
 FAINT = 0.3
 #: No more than so many in a visit.
 MOST = 12
-
-
-@dataclass(frozen=True)
-class Line:
-    """A straight piece between two positions (y, x), pixels."""
-
-    start: Floats
-    end: Floats
-
-    @property
-    def length(self) -> float:
-        """Distance of its ends."""
-        return float(np.hypot(*(self.end - self.start)))
-
-    @property
-    def along(self) -> Floats:
-        """Unit vector (y, x) from start to end."""
-        direction: Floats = (self.end - self.start) / self.length
-        return direction
-
-    @property
-    def across(self) -> Floats:
-        """Unit vector (y, x) at a right angle to it."""
-        return np.array([self.along[1], -self.along[0]])
-
-    def cut(self, first: float, last: float) -> Line:
-        """Return the piece between two distances from the start."""
-        return Line(self.start + first * self.along, self.start + last * self.along)
-
-    def moved(self, first: float, last: float) -> Line:
-        """Return the line with its ends moved across."""
-        return Line(self.start + first * self.across, self.end + last * self.across)
-
-    def through(self, shape: tuple[int, int]) -> Line:
-        """Return the line prolonged to the edges of an image (ny, nx)."""
-        near, far = -np.inf, np.inf
-        for axis, size in enumerate(shape):
-            if abs(self.along[axis]) > 1e-9:
-                ends = (np.array([0.0, size - 1.0]) - self.start[axis]) / self.along[axis]
-                near, far = max(near, float(ends.min())), min(far, float(ends.max()))
-        return self.cut(near, max(far, near + 1.0))
 
 
 def find_streaks(
@@ -180,12 +138,12 @@ def _spread(sums: Plane, numbers: Plane, fewest: float) -> float:
 def _settle(plane: Plane, line: Line, length: float) -> tuple[Line, float, float, float] | None:
     """Put a line where its light is; return its lit piece, its sides (low, high), and its peak."""
     clipped = np.clip(plane, -CLIP, CLIP)
-    piece: Line | None = _centred(clipped, line, SLACK)
+    piece = _centred(clipped, line, SLACK)
     for _ in range(2):
-        piece = _lit(clipped, piece) if piece is not None else None
-        if piece is None or piece.length < 0.8 * length:
+        lit = _lit(clipped, piece)
+        if lit is None or lit.length < 0.8 * length:
             return None
-        piece = _centred(clipped, piece, SLACK // 2)
+        piece = _centred(clipped, lit, SLACK // 2)
     bright = float(np.median(_sample(plane, piece)[:, REACH - 1 : REACH + 2]))
     if bright > CLIP:  # clipped so low its profile has a flat top, which can be anywhere
         piece = _centred(np.clip(plane, -CLIP, bright), piece, SLACK // 2)

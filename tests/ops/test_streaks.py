@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from coaddc.kernels.radon import double_lines
-from coaddc.ops.streaks import Line, find_streaks
+from coaddc.ops.line import Line
+from coaddc.ops.streaks import find_streaks
 from tests.ops.matched import WHOLE, empty_warp, found, gaussian, options
 
 #: (y, x) of two points on a line, in pixels of the array: steep, flat, and at the diagonal, either way.
