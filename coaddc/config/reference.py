@@ -107,7 +107,7 @@ def _flow(item: Any) -> str:
 def _section(group: str) -> str:
     cls = section_class(group)
     own = {field.path for field in fields_of(Section, group)} if issubclass(cls, Section) else set()
-    rows = [_row(f) for f in fields_of(cls, group) if f.path not in own and f.path != f"{group}.doc"]
+    rows = [_row(f) for f in fields_of(cls, group) if f.path not in own and not f.path.endswith(".doc")]
     return f"## {group}\n\n{_first_line(cls)}\n\n{_table(('field', 'type', 'default', 'meaning'), rows)}"
 
 

@@ -23,7 +23,8 @@ def test_every_field_is_listed_with_its_type_its_default_and_its_help(ask):
     text = ask("--help").out
     for group, cls in SECTIONS.items():
         for field in fields_of(cls, group):
-            if field.path.split(".")[1] not in ("doc", "where", "order_by", "keep"):
+            own = field.path.split(".")[1] not in ("where", "order_by", "keep")
+            if own and not field.path.endswith(".doc"):
                 assert f"  {field.path} (" in text
                 assert field.doc
                 assert field.doc in text
