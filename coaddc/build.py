@@ -14,8 +14,8 @@ from rich.console import Console
 
 from coaddc.engine.report import Follower, counts, progress_bar, summary, terminal
 from coaddc.engine.run import run_plan
-from coaddc.io.exposure import open_exposure
-from coaddc.io.scan import Scan, scan
+from coaddc.io.exposures.exposure import open_exposure
+from coaddc.io.exposures.scan import Scan, scan
 from coaddc.model.assembly import Assembly
 from coaddc.model.errors import PlanError, StoreError
 from coaddc.model.images import Coadd

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coaddc.io.coadd_file import COMPONENTS, read_coadd, read_component
+from coaddc.io.coadds.file import COMPONENTS, read_coadd, read_component
 from coaddc.model.errors import StoreError, near
 from coaddc.store.find import Rows, ambiguous, matching, missing
 from coaddc.store.index import SHOWN, select

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from coaddc.io.coadd_file import write_coadd
+from coaddc.io.coadds.file import write_coadd
 from coaddc.io.plain_yaml import dump_plain, load_plain
 from coaddc.model.digest import digest
 from coaddc.model.errors import StoreError

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coaddc.io.coadd_file import read_coadd, write_coadd
+from coaddc.io.coadds.file import read_coadd, write_coadd
 from coaddc.model.assembly import ArtifactsSection, Rejection
 from coaddc.model.images import Coadd
 from coaddc.model.mask import bit

@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coaddc.io.coadd_file import read_coadd, read_component, write_coadd
+from coaddc.io.coadds.file import read_coadd, read_component, write_coadd
 from coaddc.io.plain_yaml import dump_plain, load_plain
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
@@ -264,7 +264,7 @@ PLAIN = st.recursive(
 @settings(deadline=None, max_examples=150)
 @given(st.dictionaries(TEXT, PLAIN, max_size=4))
 def test_any_plain_config_survives_as_lines_of_a_table(config):
-    from coaddc.io.coadd_tables import config_of, config_table
+    from coaddc.io.coadds.tables import config_of, config_table
 
     rows = config_table(config)
     assert load_plain(dump_plain(config)) == config

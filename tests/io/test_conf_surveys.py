@@ -6,7 +6,7 @@ import pytest
 import yaml
 from astropy.io import fits
 
-from coaddc.io.scan import scan
+from coaddc.io.exposures.scan import scan
 from coaddc.model.survey import Survey
 
 from .surveys import ROOT, merged, plain, real, survey, typed

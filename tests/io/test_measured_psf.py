@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coaddc.io.measured_psf import VERSION, keep_psf, kept_psf, measure_psf
-from coaddc.io.star_select import TooFewStarsError, find_stars
+from coaddc.io.psfs.measured_psf import VERSION, keep_psf, kept_psf, measure_psf
+from coaddc.io.psfs.star_select import TooFewStarsError, find_stars
 from coaddc.model.geom import Box
 from coaddc.model.images import Pixels
 from coaddc.model.mask import bit

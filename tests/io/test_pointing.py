@@ -7,7 +7,7 @@ from astropy.coordinates import AltAz, EarthLocation, HADec, SkyCoord
 from astropy.time import Time
 from astropy.utils import iers
 
-from coaddc.io.pointing import Pointing, airmass, pointing
+from coaddc.io.exposures.pointing import Pointing, airmass, pointing
 from coaddc.model.survey import Site
 
 SITES = [(-70.81489, -30.16606), (155.4761, 19.8253), (0.0, 51.0)]

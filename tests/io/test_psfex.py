@@ -5,8 +5,8 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from coaddc.io.headers import Headers
-from coaddc.io.psfex import read_psfex
+from coaddc.io.exposures.headers import Headers
+from coaddc.io.psfs.psfex import read_psfex
 from coaddc.model.errors import DataError
 from coaddc.model.pixel_psf import PixelPsf
 from coaddc.model.psf import GaussianMixture, stamp

@@ -9,8 +9,8 @@ import sep
 from astropy.io import fits
 from astropy.table import Table, vstack
 
-from coaddc.io.exposure import open_exposure
-from coaddc.io.scan import Scan, scan
+from coaddc.io.exposures.exposure import open_exposure
+from coaddc.io.exposures.scan import Scan, scan
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.geom import Box
 from coaddc.model.images import Exposure, Pixels

@@ -8,8 +8,8 @@ import pytest
 import sep
 from astropy.io import fits
 
-from coaddc.io.exposure import open_exposure
-from coaddc.io.scan import Scan, scan
+from coaddc.io.exposures.exposure import open_exposure
+from coaddc.io.exposures.scan import Scan, scan
 from coaddc.model.geom import Box
 from coaddc.model.survey import Survey
 

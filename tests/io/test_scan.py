@@ -7,8 +7,8 @@ import pytest
 from astropy.io import fits
 from scipy.optimize import brentq
 
-from coaddc.io.exposure import open_exposure
-from coaddc.io.scan import scan
+from coaddc.io.exposures.exposure import open_exposure
+from coaddc.io.exposures.scan import scan
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
 from coaddc.model.mask import bit

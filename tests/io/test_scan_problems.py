@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from coaddc.io.scan import Scan, scan
+from coaddc.io.exposures.scan import Scan, scan
 from coaddc.model.errors import DataError
 from coaddc.model.survey import Survey
 

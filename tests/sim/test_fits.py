@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coaddc.io.exposure import open_exposure
-from coaddc.io.scan import scan
+from coaddc.io.exposures.exposure import open_exposure
+from coaddc.io.exposures.scan import scan
 from coaddc.model.geom import Box
 from coaddc.model.images import Exposure
 from coaddc.model.mask import bit

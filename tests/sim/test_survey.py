@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from coaddc.io.exposure import open_exposure
-from coaddc.io.scan import scan
+from coaddc.io.exposures.exposure import open_exposure
+from coaddc.io.exposures.scan import scan
 from coaddc.model.errors import DataError
 from coaddc.model.exposures import ExposureTable
 from coaddc.model.geom import Box

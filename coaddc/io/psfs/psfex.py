@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from coaddc.io.headers import Headers
-from coaddc.io.tables import TableRow, find_row
+from coaddc.io.exposures.headers import Headers
+from coaddc.io.exposures.tables import TableRow, find_row
 from coaddc.model.errors import DataError
 from coaddc.model.pixel_psf import PixelPsf
 

@@ -11,8 +11,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from coaddc.io.cache_folder import write_whole
-from coaddc.io.epsf import Fitted, fit_model, fit_round, fit_star
-from coaddc.io.star_select import TooFewStarsError, find_stars
+from coaddc.io.psfs.epsf import Fitted, fit_model, fit_round, fit_star
+from coaddc.io.psfs.star_select import TooFewStarsError, find_stars
 from coaddc.model.images import Pixels
 from coaddc.model.pixel_psf import PixelPsf
 from coaddc.model.psf import Psf

@@ -16,7 +16,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from coaddc.io.coadd_cards import (
+from coaddc.io.coadds.cards import (
     LEFT_OUT,
     box_of,
     data_id_of,
@@ -25,7 +25,7 @@ from coaddc.io.coadd_cards import (
     primary_header,
     wcs_of,
 )
-from coaddc.io.coadd_tables import (
+from coaddc.io.coadds.tables import (
     artifacts_of,
     artifacts_table,
     config_of,

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.io.fits import BinTableHDU
 from numpy.typing import NDArray
 
-from coaddc.io.coadd_cards import ascii_text, plain_text
+from coaddc.io.coadds.cards import ascii_text, plain_text
 from coaddc.io.plain_yaml import dump_plain, load_plain
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.images import CoaddInput

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from coaddc.io.fits_file import find_hdu, opened
-from coaddc.io.headers import Headers
+from coaddc.io.exposures.fits_file import find_hdu, opened
+from coaddc.io.exposures.headers import Headers
 from coaddc.model.errors import DataError, near
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from astropy.io.fits import Header, VerifyError
 
-from coaddc.io.fits_file import quiet
+from coaddc.io.exposures.fits_file import quiet
 from coaddc.model.errors import DataError
 from coaddc.model.survey import AngleUnit
 

@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 
 from coaddc.io.cache_folder import cache_folder
-from coaddc.io.content import files_of
-from coaddc.io.describe import describe, hdus_of
-from coaddc.io.exposure import survey_root
-from coaddc.io.row import DigestOf, make_row
-from coaddc.io.scan_cache import FileScan, Problem, ScanCache, signature
+from coaddc.io.exposures.content import files_of
+from coaddc.io.exposures.describe import describe, hdus_of
+from coaddc.io.exposures.exposure import survey_root
+from coaddc.io.exposures.row import DigestOf, make_row
+from coaddc.io.exposures.scan_cache import FileScan, Problem, ScanCache, signature
 from coaddc.model.digest import digest_file
 from coaddc.model.errors import DataError
 from coaddc.model.exposures import ExposureRow, ExposureTable

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from coaddc.io.content import content_digest
-from coaddc.io.describe import NANOJANSKY, Description, exptime_of
-from coaddc.io.find_psf import find_psf
-from coaddc.io.pixel_reader import PixelReader
-from coaddc.io.pointing import Pointing, pointing
+from coaddc.io.exposures.content import content_digest
+from coaddc.io.exposures.describe import NANOJANSKY, Description, exptime_of
+from coaddc.io.exposures.pixel_reader import PixelReader
+from coaddc.io.exposures.pointing import Pointing, pointing
+from coaddc.io.psfs.find_psf import find_psf
 from coaddc.model.errors import DataError
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.mask import bits

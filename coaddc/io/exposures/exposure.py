@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 
 from coaddc.io.cache_folder import cache_folder
-from coaddc.io.describe import Description, describe
-from coaddc.io.find_psf import find_psf
-from coaddc.io.pixel_reader import PixelReader
+from coaddc.io.exposures.describe import Description, describe
+from coaddc.io.exposures.pixel_reader import PixelReader
+from coaddc.io.psfs.find_psf import find_psf
 from coaddc.model.errors import DataError
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.geom import Box

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from coaddc.io.describe import Description, sibling
-from coaddc.io.sky import Sky, measure_sky, read_spline_sky
+from coaddc.io.exposures.describe import Description, sibling
+from coaddc.io.exposures.sky import Sky, measure_sky, read_spline_sky
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
 from coaddc.model.images import Mask, Pixels

@@ -12,7 +12,7 @@ from scipy.optimize import nnls
 from scipy.sparse import csr_matrix, diags_array, hstack
 from scipy.sparse.linalg import splu
 
-from coaddc.io.star_select import Star, TooFewStarsError
+from coaddc.io.psfs.star_select import Star, TooFewStarsError
 from coaddc.model.pixel_psf import PixelPsf
 from coaddc.model.psf import Floats, GaussianMixture, Psf, fwhm, stamp
 

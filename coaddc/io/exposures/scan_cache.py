@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from coaddc.io.cache_folder import write_whole
-from coaddc.io.content import READER_VERSION, mapping
+from coaddc.io.exposures.content import READER_VERSION, mapping
 from coaddc.model.digest import digest
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.survey import Survey

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from coaddc.io.fits_file import Plane, find_hdu, image_hdus, opened, opened_all, plane, quiet
-from coaddc.io.headers import Headers, headers_of
-from coaddc.io.tables import TableRow, find_row
+from coaddc.io.exposures.fits_file import Plane, find_hdu, image_hdus, opened, opened_all, plane, quiet
+from coaddc.io.exposures.headers import Headers, headers_of
+from coaddc.io.exposures.tables import TableRow, find_row
 from coaddc.model.errors import ConfigError, DataError
 from coaddc.model.survey import MaskKind, Survey
 from coaddc.model.wcs import Wcs

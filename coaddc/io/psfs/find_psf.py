@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from coaddc.io.describe import Description, sibling
-from coaddc.io.measured_psf import keep_psf, kept_psf, measure_psf
-from coaddc.io.pixel_reader import PixelReader
-from coaddc.io.psfex import read_psfex
-from coaddc.io.star_select import TooFewStarsError
+from coaddc.io.exposures.describe import Description, sibling
+from coaddc.io.exposures.pixel_reader import PixelReader
+from coaddc.io.psfs.measured_psf import keep_psf, kept_psf, measure_psf
+from coaddc.io.psfs.psfex import read_psfex
+from coaddc.io.psfs.star_select import TooFewStarsError
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
 from coaddc.model.psf import Moffat, Psf

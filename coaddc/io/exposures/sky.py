@@ -12,8 +12,8 @@ import sep
 from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
-from coaddc.io.headers import Headers
-from coaddc.io.tables import find_row
+from coaddc.io.exposures.headers import Headers
+from coaddc.io.exposures.tables import find_row
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
 

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from coaddc.io.describe import Description, sibling, table_files
+from coaddc.io.exposures.describe import Description, sibling, table_files
 from coaddc.model.digest import digest
 from coaddc.model.errors import DataError
 from coaddc.model.survey import Survey

@@ -1,0 +1,1 @@
+"""Exposures of a survey: found, described, opened, read."""

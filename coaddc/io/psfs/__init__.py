@@ -1,0 +1,1 @@
+"""PSF models: from files, and measured from stars."""
