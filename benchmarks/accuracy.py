@@ -29,13 +29,13 @@ from measure import (
 from numpy.typing import NDArray
 from programs import SWARP, Image, machine, read_coaddc, read_swarp, run_coaddc, run_swarp
 
-from coaddc.io.coadd_file import read_component
+from coaddc.io.coadds.file import read_component
 from coaddc.model.wcs import Wcs
 from coaddc.store.butler import Butler
 
 #: Sweeps of coaddc: statistics, and the interpolants that they are made with.
 SWEEPS = ((("mean",), INTERPOLANTS), (("median", "clipped"), ("lanczos3", "omoms3")))
-#: Resampling and combination of SWarp.
+#: Resampling and combination of SWarp. Its CLIPPED takes a gain of 0 for boundless noise: nothing is clipped.
 SWARPS = (
     ("LANCZOS3", "WEIGHTED"),
     ("BILINEAR", "WEIGHTED"),
@@ -72,6 +72,7 @@ def coadds(folder: Path, field: Field) -> tuple[list[Made], NDArray[np.integer]]
             "RESAMPLING_TYPE": resampling,
             "COMBINE_TYPE": combination,
             "FSCALASTRO_TYPE": "VARIABLE",
+            "GAIN_DEFAULT": "1e12",
         }
         run_swarp(folder, name, grid, settings)
         result.append(Made(f"SWarp {resampling} {combination}", read_swarp(folder, name), None))
