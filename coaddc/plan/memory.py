@@ -32,7 +32,8 @@ def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
     room = int(engine.memory * GIB) - fixed
     halo = halo_of(unit.tasks) + margin_of(unit.tasks)
     most = max(room // (pixel * (columns + 2 * halo)) - 2 * halo, SMALLEST)
-    chosen = min(rows, engine.tile or most)
+    tiles = -(-rows // min(rows, engine.tile or most))
+    chosen = -(-rows // tiles)  # all alike: a narrow last one would see little of what crosses it
     return chosen, fixed + pixel * (columns + 2 * halo) * (chosen + 2 * halo)
 
 

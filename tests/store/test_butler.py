@@ -14,7 +14,7 @@ from tests.store.conftest import IMPLIED, REQUEST, publish, store_at
 
 SKYMAP = {
     "layout": "discrete", "ra": 10.0, "dec": -41.3, "pixel_scale": 0.2, "nx": 3, "ny": 12, "x": 0.0, "y": 0.0,
-    "patch_inner": 100, "patch_border": 10, "clip_border": True,
+    "patch_inner": 100, "patch_side": 100, "patch_border": 10, "clip_border": True,
 }  # fmt: skip
 
 
