@@ -59,7 +59,10 @@ COMPOSED = [
     (["engine.workers=1,2"], "engine.workers=1 and 2 in one command"),
     (["store.root=a,b"], "store.root=a and b in one command"),
     (["stack.nsigma=${stack.nothing}"], "stack.nsigma: Interpolation key 'stack.nothing' not found"),
-    (["~baseline", "baseline.where=visit"], "the key baseline is not set; give it a value first: all, through_y1"),
+    (
+        ["~baseline", "baseline.where=visit"],
+        "the key baseline is not set; give it a value first: all, through_y1",
+    ),
     (["hydra/launcher=basik"], "hydra/launcher has no value 'basik'; did you mean 'basic'?"),
     (["hydra.mood=RUN"], "hydra.mood: Key 'mood'"),
     (["stack.flux_tolerance=inf"], "stack.flux_tolerance=inf: expected a number, got inf"),
