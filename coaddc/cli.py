@@ -6,14 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-VERBS_HELP = """\
-coaddc key=value[,value] ...          build the coadds that the values span
-coaddc plan key=value[,value] ...     compile, print what would be done, and do nothing
-coaddc ls [ROOT] [key=value ...]      list the products of a store
-coaddc show [ROOT] key=value ...      what a product is, what went into it, and its config
-coaddc diff ROOT A B                  how the configs of two products differ (A, B: "key=value key=value ...")
-"""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
@@ -49,8 +41,7 @@ def _verb(verb: str, words: Sequence[str]) -> int:
     from coaddc.model.errors import CoaddcError, near
 
     if verb == "help":
-        print(VERBS_HELP)
-        return 0
+        return _compose(["--help"])
     if verb not in VERBS:
         print(f"coaddc: no verb {verb!r}{near(verb, VERBS)}; a choice is written key=value", file=sys.stderr)
         return 2

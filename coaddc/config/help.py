@@ -20,6 +20,14 @@ A comma sweeps. All coadds of a command are compiled to one plan, in which share
     coaddc 'baseline=glob(y*)' band=g patch=[0,1]     all years, one band, two patches
     coaddc stack=clipped stack.nsigma=3               another field: a coadd of its own
 """
+_VERBS = """\
+VERBS
+  plan WORDS...                   compile, print what would be done and what is shared, and do nothing
+  ls [ROOT] [KEY=VALUE...]        the products of a store (ROOT: coadds, where it is left off)
+  show [ROOT] KEY=VALUE...        what a product is, what went into it, and its config
+  diff ROOT "KEY=VALUE..." "..."  how the configs of two products differ
+  help                            this
+"""
 _KEYS = "KEYS of the data ID (* where nothing is said; + yours, from ./conf or --config-dir; ~KEY unsets one)"
 _INPUTS = "INPUTS AND RUNNING, not part of the data ID"
 _BUNDLES = "BUNDLES of the above; what is said beside them wins"
@@ -55,6 +63,7 @@ def help_text(catalog: Catalog) -> str:
     return "\n".join(
         [
             _HEAD,
+            _VERBS,
             _KEYS,
             *_groups(catalog, catalog.keys),
             _INPUTS,
