@@ -15,26 +15,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _compose(words)
 
 
-def _compose(words: Sequence[str]) -> int:
+def _compose(words: Sequence[str], *, dry: bool = False) -> int:
     from coaddc.config.app import run
+    from coaddc.model.suite import Suite
 
-    def build(suite: object) -> bool:
-        from coaddc.build import build as build_suite
+    def act(suite: Suite) -> bool:
+        from coaddc.build import build, show_plan
 
-        return build_suite(suite)  # type: ignore[arg-type]
+        return show_plan(suite) if dry else build(suite)
 
-    return run(build, words)
+    return run(act, words)
 
 
 def _plan(words: Sequence[str]) -> int:
-    from coaddc.config.app import run
-
-    def plan(suite: object) -> bool:
-        from coaddc.build import show_plan
-
-        return show_plan(suite)  # type: ignore[arg-type]
-
-    return run(plan, words)
+    return _compose(words, dry=True)
 
 
 def _verb(verb: str, words: Sequence[str]) -> int:

@@ -40,6 +40,10 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, frame_of: FrameOf)
             return frame
         frames.append(frame)
     weights = [1.0 if psf.params["equal"] else float(_origin(t)[1].params["weight"]) for t in psf.inputs]
+    given = [
+        weight if psf.params["equal"] else weight * frame.sharpness(task)
+        for weight, frame, task in zip(weights, frames, psf.inputs, strict=True)
+    ]
     request = target.request
     y, x = request.patch.box.centre
     scale = request.patch.wcs.pixel_scale(y=y, x=x)
@@ -49,11 +53,8 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, frame_of: FrameOf)
         stacked=stacked,
         wcs=request.patch.wcs,
         psf=_psf(psf, frames, weights, scale),
-        correlation=_correlation(psf, frames, weights, scale),
-        inputs=tuple(
-            CoaddInput(row, weight if psf.params["equal"] else weight * frame.sharpness(task))
-            for row, weight, frame, task in zip(rows, weights, frames, psf.inputs, strict=True)
-        ),
+        correlation=_correlation(psf, frames, given, scale),
+        inputs=tuple(CoaddInput(row, weight) for row, weight in zip(rows, given, strict=True)),
     )
 
 
@@ -82,7 +83,7 @@ def _response(task: Task, frame: Frame, weight: float, *, equal: bool) -> Respon
     return PsfInput(frame.psf, weight)
 
 
-def _correlation(psf: Task, frames: list[Frame], weights: list[float], scale: float) -> Floats:
+def _correlation(psf: Task, frames: list[Frame], given: list[float], scale: float) -> Floats:
     """Return the correlation of the coadd's noise: that of its inputs, each by its part of the variance."""
     pairs = list(zip(psf.inputs, frames, strict=True))
     stamps = [
@@ -91,10 +92,6 @@ def _correlation(psf: Task, frames: list[Frame], weights: list[float], scale: fl
     half = max(stamp.shape[0] // 2 for stamp in stamps)
     inverse = [
         inverse_variance(_origin(task)[0].subject[1], scale) * frame.sharpness(task) for task, frame in pairs
-    ]
-    given = [
-        w if psf.params["equal"] else w * frame.sharpness(t)
-        for w, (t, frame) in zip(weights, pairs, strict=True)
     ]
     return combined_correlation(
         [fitted(stamp, half) for stamp in stamps], [w**2 / v for w, v in zip(given, inverse, strict=True)]

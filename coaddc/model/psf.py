@@ -13,9 +13,6 @@ from coaddc.model.errors import ConfigError
 
 Floats = NDArray[np.float64]
 
-#: FWHM of a Gaussian over its sigma.
-FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
-
 
 class Psf(Protocol):
     """The response to a point source, pixel included: what a star looks like in the pixels of its image."""

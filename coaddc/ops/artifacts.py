@@ -17,11 +17,6 @@ from coaddc.ops.match import grow_bits
 from coaddc.ops.stack import STACKS
 from coaddc.ops.streaks import find_streaks
 
-#: Raised whenever the masks that `find_artifacts` makes change.
-VERSION = 1
-#: How far, pixels, warps and template should reach beyond the pixels whose masks are wanted.
-MARGIN = 64
-
 Flags = NDArray[np.bool_]
 Plane = NDArray[np.float32]
 

@@ -15,9 +15,6 @@ from coaddc.ops.interpolant import interpolant_1d
 from coaddc.ops.orientation import Orientation
 from coaddc.ops.pixel_map import PixelMap
 
-#: Raised whenever the pixels that `warp` makes change.
-VERSION = 1
-
 #: Planes whose pixels are replaced before they are interpolated, and spread over all that they touch.
 REJECT = ("BAD", "SAT", "CR", "NO_DATA")
 

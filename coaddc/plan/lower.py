@@ -18,7 +18,7 @@ from coaddc.plan.warps import WarpPlan
 PSF_CELL = 512
 #: Half-width of the stamps of a coadd's PSF, in FWHM.
 PSF_REACH = 4.0
-#: How far, pixels, the finder of artifacts looks beyond a tile.
+#: How far, pixels, warps and template reach beyond the tile whose artifacts are looked for.
 ARTIFACTS_MARGIN = 64
 
 
