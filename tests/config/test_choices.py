@@ -7,6 +7,10 @@ from hydra.types import RunMode
 
 from coaddc.config import keys, launcher  # noqa: F401 (registers the schema)
 from coaddc.config.compose import Composer, plain
+from coaddc.model.assembly import Profile
+
+#: The key psf_model, placed in the template of artifacts.
+PLACED = "psf_model@artifacts.template.psf_model"
 
 
 def test_a_bundle_is_the_choices_that_it_stands_for(ask):
@@ -15,7 +19,7 @@ def test_a_bundle_is_the_choices_that_it_stands_for(ask):
         ask(*words).assembly
         for words in (
             ["warp=psfMatched", "selection=deep"],
-            ["selection=bestSeeing", "coadd_type=deep"],
+            ["selection=bestSeeing", "artifacts=none"],
             ["baseline=y1"],
         )
     ]
@@ -35,7 +39,33 @@ def test_a_bundle_wins_over_the_defaults_only_where_nothing_is_swept(ask):
 
 
 def test_bundles_that_come_to_the_same_are_one(ask):
-    assert len(ask("coadd_type=deep,constantPsf", "warp=direct").assemblies) == 1
+    words = "coadd_type=constantPsf,shortPeriod", "warp=direct", "baseline=all"
+    assert len(ask(*words).assemblies) == 1
+
+
+def test_deep_coadds_are_without_artifacts_unless_the_command_line_says_otherwise(ask):
+    deep = ask("coadd_type=deep").assembly
+    assert deep.keys["artifacts"] == "compareWarp"
+    assert deep.config == ask("artifacts=compareWarp").assembly.config
+    assert ask("coadd_type=deep", "artifacts=none").assembly.config == ask().assembly.config
+
+
+def test_only_a_bundle_that_is_named_overrules_the_defaults_of_a_config_of_one_s_own(ask, write):
+    text = (keys.packaged_conf() / "config.yaml").read_text()
+    write("config", text.replace("- selection: deep", "- selection: bestSeeing"))
+    assert ask().assembly.keys["selection"] == "bestSeeing"
+    assert ask("coadd_type=deep").assembly.keys["selection"] == "deep"
+
+
+def test_two_model_psfs_serve_two_purposes_of_one_coadd(ask):
+    words = "psf_model=deblending", "warp=psfMatched", "artifacts=compareWarp"
+    default, other = (ask(*words, *more).assembly for more in ([], [f"{PLACED}=moffat"]))
+    for assembly in (default, other):
+        assert assembly.keys["psf_model"] == "deblending"
+        assert (assembly.psf_model.quantile, assembly.psf_model.wing_amplitude) == (0.5, 0.01)
+    assert default.artifacts.template.psf_model.profile is Profile.double_gaussian
+    assert default.artifacts.template.psf_model.quantile == 1.0
+    assert other.artifacts.template.psf_model.profile is Profile.moffat
 
 
 def test_globs_sweep(ask):
@@ -76,7 +106,7 @@ psf_model:
 SWEEPS = [
     ["warp=direct,psfMatched", "stack=mean,median", "selection=bestSeeing"],
     ["warp=direct,psfMatched", "stack.nsigma=3,4", "psf_model=moffat,doubleGaussian"],
-    ["coadd_type=deep,constantPsf", "warp=direct", "stack=mean,clipped"],
+    ["coadd_type=bestSeeing,constantPsf", "warp=direct", "stack=mean,clipped"],
     ["purpose=alerts,plain", "warp=direct", "stack=clipped", "stack.reject=[BAD],[CR,SAT]"],
     [
         "purpose=alerts",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from coaddc.io.coadds.file import read_coadd, write_coadd
-from coaddc.model.assembly import ArtifactsSection, Rejection
+from coaddc.model.assembly import ArtifactsSection, Matching, PsfModelSection, Rejection, WarpSection
 from coaddc.model.images import Coadd
 from coaddc.model.mask import bit
 from coaddc.model.product import Product
@@ -92,6 +92,20 @@ def test_the_template_is_shared_with_the_coadd_that_is_the_same() -> None:
     both = compiled(survey, [assembly(artifacts=COMPARE), same])
     stacks = [t for t in both.units[0].tasks if t.op == "stack"]
     assert len(stacks) == 2
+
+
+def test_the_pixels_and_the_template_have_a_psf_each() -> None:
+    survey, _ = small_survey(visits=5)  # seeing of 0.68 to 1.08 arcsec
+    sharp = {
+        "warp": WarpSection(matching=Matching.psf_model),
+        "psf_model": PsfModelSection(quantile=0.5, wing_amplitude=0.01),
+    }
+    plan = compiled(survey, [assembly(artifacts=COMPARE, **sharp)])
+    widths = {t.params["fwhm"] * 0.2 for t in plan.units[0].tasks if t.op == "match"}
+    assert sorted(widths) == [pytest.approx(0.97, abs=0.02), pytest.approx(1.19, abs=0.02)]
+    both = only(run(with_trail(survey), assembly(artifacts=COMPARE, **sharp)))
+    assert np.median(both.psf.fwhm) == pytest.approx(0.97, abs=0.03)
+    assert 2 in both.artifacts
 
 
 def test_a_file_keeps_and_gives_back_what_was_rejected(
