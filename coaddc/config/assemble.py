@@ -45,6 +45,7 @@ def assemble(job: Composed, catalog: Catalog) -> Assembly:
         patches=axes.patches(job.config.get("patch")),
         config=config,
         overrides=tuple(word.lstrip("+") for word in job.words),
+        background=sections.get("background"),
     )
 
 

@@ -1,12 +1,11 @@
 """Where a dotted path leads among the sections, and what may stand there."""
 
 import dataclasses
-import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
-from coaddc.config.schema import is_section, is_union, section_class
+from coaddc.config.schema import section_class, section_of
 from coaddc.model.errors import ConfigError, near
 
 
@@ -81,10 +80,3 @@ def _declared(cls: type) -> Iterator[tuple[str, Any, dataclasses.Field[Any]]]:
     hints = get_type_hints(cls)
     for field in dataclasses.fields(cls):
         yield field.name, hints[field.name], field
-
-
-def section_of(kind: Any) -> type | None:
-    """Return the dataclass in an annotation, ``X`` or ``X | None``; None where it is something else."""
-    kinds = [arg for arg in get_args(kind) if arg is not types.NoneType] if is_union(kind) else [kind]
-    found = kinds[0] if len(kinds) == 1 else None
-    return found if is_section(found) else None

@@ -21,7 +21,7 @@ from coaddc.config import keys
 from coaddc.config.assemble import unite
 from coaddc.config.compose import Composer, describe_job
 from coaddc.config.expand import Words, jobs
-from coaddc.config.schema import mutable, schema
+from coaddc.config.schema import SECTIONS, mutable, schema
 from coaddc.config.words import checked
 from coaddc.model.assembly import Section
 from coaddc.model.errors import CoaddcError
@@ -167,7 +167,8 @@ def _catalog(loader: ConfigLoader) -> keys.Catalog:
 def _found_keys() -> ListConfig:
     """Return the defaults list of the keys that the primary config does not list: each a section, unset."""
     catalog = _catalog(GlobalHydra.instance().config_loader())
-    return OmegaConf.create([d for key in catalog.found for d in (f"key@{key}", {key: None})])
+    plain_keys = [f"key@{key}" for key in catalog.found if key not in SECTIONS]
+    return OmegaConf.create([*plain_keys, *({key: None} for key in catalog.found)])
 
 
 def register() -> None:

@@ -30,10 +30,17 @@ def is_section(kind: Any) -> bool:
     return isinstance(kind, type) and dataclasses.is_dataclass(kind)
 
 
+def section_of(kind: Any) -> type | None:
+    """Return the dataclass in an annotation, ``X`` or ``X | None``; None where it is something else."""
+    kinds = [arg for arg in get_args(kind) if arg is not types.NoneType] if is_union(kind) else [kind]
+    found = kinds[0] if len(kinds) == 1 else None
+    return found if is_section(found) else None
+
+
 def _sections() -> dict[str, type]:
     """Collect the sections that have fields of their own: those that `Assembly` names, and how to run."""
-    hints: dict[str, type] = get_type_hints(Assembly)
-    own = {name: kind for name, kind in hints.items() if is_section(kind)}
+    hints = get_type_hints(Assembly)
+    own = {name: found for name, kind in hints.items() if (found := section_of(kind))}
     return {**own, "engine": EngineOptions, "store": StoreOptions, "coadd_type": Bundle}
 
 
@@ -41,7 +48,9 @@ def _sections() -> dict[str, type]:
 SECTIONS: Mapping[str, type] = _sections()
 
 #: Keys without which there is nothing to do: each owns a stage, and cannot be unset.
-STAGES = tuple(name for name, kind in SECTIONS.items() if issubclass(kind, Section))
+STAGES = tuple(
+    name for name, kind in get_type_hints(Assembly).items() if is_section(kind) and issubclass(kind, Section)
+)
 
 
 def section_class(group: str) -> type:

@@ -15,10 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from coaddc.config import axes
-from coaddc.config.fields import Field, field_at, section_of
+from coaddc.config.fields import Field, field_at
 from coaddc.config.keys import AXES, Catalog
 from coaddc.config.read import convert, describe
-from coaddc.config.schema import STAGES, mutable, section_class
+from coaddc.config.schema import STAGES, mutable, section_class, section_of
 from coaddc.model.errors import ConfigError, near
 
 #: Groups that cannot be unset.

@@ -17,13 +17,16 @@ from coaddc.model.mask import bits
 from coaddc.model.survey import Survey
 from coaddc.ops.likelihood import likelihood
 from coaddc.ops.match import match
+from coaddc.ops.sky_match import SkyOffset, level
 from coaddc.ops.stack import merge_visit
 from coaddc.ops.warp import warp
-from coaddc.plan.task import Task
+from coaddc.plan.task import Task, origin
 
 log = logging.getLogger(__name__)
 
 Open = Callable[[Survey, ExposureRow], Exposure]
+#: The surface to take off each exposure's sky, by the digest of its task.
+Offsets = Mapping[str, SkyOffset]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class Chains:
         The pixels of the patch.
     halo
         How far warps reach beyond a tile.
+
+    Attributes
+    ----------
+    offsets
+        What each background task found, by its digest: known before the first warp is levelled.
     """
 
     def __init__(self, open_exposure: Open, box: Box, halo: int) -> None:
@@ -62,13 +70,14 @@ class Chains:
         self._box = box
         self._halo = halo
         self._frames: dict[str, Frame | Failure] = {}
+        self.offsets: dict[str, Offsets | Failure] = {}
         self._lock = Lock()
 
     def run(self, tasks: Sequence[Task], box: Box) -> dict[str, Value]:
         """Run one visit's tasks, inputs first, on a tile; return all their results by digest."""
         values: dict[str, Value] = {}
         for task in tasks:
-            inputs = [values[i.digest] for i in task.inputs]
+            inputs = [values.get(i.digest) for i in task.inputs]
             failed = next((value for value in inputs if isinstance(value, Failure)), None)
             values[task.digest] = failed or self._attempt(task, inputs, box)
         return values
@@ -106,11 +115,16 @@ class Chains:
             case "warp":
                 frame = self.frame(task.inputs[0], task)
                 return frame if isinstance(frame, Failure) else self._warp(task, frame, box)
+            case "level" if warps:
+                offsets = self.offsets[task.inputs[1].digest]
+                if isinstance(offsets, Failure):
+                    return offsets
+                return level(warps[0], offsets[origin(task)[0].digest])
             case "match" if warps:
-                frame = self.frame(task.inputs[1], task.inputs[0])
+                frame = self.frame(*origin(task))
                 return frame if isinstance(frame, Failure) else match(warps[0], frame.kernels(task), box)
             case "filter" if warps:
-                frame = self.frame(task.inputs[1], task.inputs[0])
+                frame = self.frame(*origin(task))
                 return frame if isinstance(frame, Failure) else _filter(task, frame, warps[0], box)
             case "visit" if warps:
                 return merge_visit(warps, bits(task.params["reject"]))

@@ -69,12 +69,14 @@ class Frame:
             return self._kernels[task.digest]
 
     def spread_correlation(self, task: Task) -> Floats:
-        """Return the correlation of the noise of its warp matched or filtered."""
+        """Return the correlation of the noise of its warp, once that is matched or filtered."""
         match task.op:
             case "filter":
                 kernel = self.point_sources(task).shape.mean
-            case _:
+            case "match":
                 kernel = self.kernels(task).mean
+            case _:
+                return self.correlation
         return convolved_correlation(self.correlation, kernel)
 
     def sharpness(self, task: Task) -> float:

@@ -13,7 +13,7 @@ from coaddc.ops.coadd_psf import PsfInput, Response, coadd_psf
 from coaddc.ops.likelihood import FilteredInput, fitted
 from coaddc.ops.noise import combined_correlation
 from coaddc.plan.plan import Target
-from coaddc.plan.task import Task
+from coaddc.plan.task import Task, origin
 from coaddc.plan.weights import inverse_variance
 
 FrameOf = Callable[[Task, Task], Frame | Failure]
@@ -35,11 +35,11 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, frame_of: FrameOf)
     """
     frames = []
     for task in psf.inputs:
-        frame = frame_of(*_origin(task))
+        frame = frame_of(*origin(task))
         if isinstance(frame, Failure):
             return frame
         frames.append(frame)
-    weights = [1.0 if psf.params["equal"] else float(_origin(t)[1].params["weight"]) for t in psf.inputs]
+    weights = [1.0 if psf.params["equal"] else float(origin(t)[1].params["weight"]) for t in psf.inputs]
     given = [
         weight if psf.params["equal"] else weight * frame.sharpness(task)
         for weight, frame, task in zip(weights, frames, psf.inputs, strict=True)
@@ -47,7 +47,7 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, frame_of: FrameOf)
     request = target.request
     y, x = request.patch.box.centre
     scale = request.patch.wcs.pixel_scale(y=y, x=x)
-    rows = [_origin(task)[0].subject[1] for task in psf.inputs]
+    rows = [origin(task)[0].subject[1] for task in psf.inputs]
     return Coadd(
         data_id=dict(request.data_id),
         stacked=stacked,
@@ -56,12 +56,6 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, frame_of: FrameOf)
         correlation=_correlation(psf, frames, given, scale),
         inputs=tuple(CoaddInput(row, weight) for row, weight in zip(rows, given, strict=True)),
     )
-
-
-def _origin(task: Task) -> tuple[Task, Task]:
-    """Return the exposure task and the warp task behind a warp or a matched warp."""
-    warp = task if task.op == "warp" else task.inputs[0]
-    return warp.inputs[0], warp
 
 
 def _psf(psf: Task, frames: list[Frame], weights: list[float], scale: float) -> CellPsfs:
@@ -86,12 +80,10 @@ def _response(task: Task, frame: Frame, weight: float, *, equal: bool) -> Respon
 def _correlation(psf: Task, frames: list[Frame], given: list[float], scale: float) -> Floats:
     """Return the correlation of the coadd's noise: that of its inputs, each by its part of the variance."""
     pairs = list(zip(psf.inputs, frames, strict=True))
-    stamps = [
-        frame.correlation if task.op == "warp" else frame.spread_correlation(task) for task, frame in pairs
-    ]
+    stamps = [frame.spread_correlation(task) for task, frame in pairs]
     half = max(stamp.shape[0] // 2 for stamp in stamps)
     inverse = [
-        inverse_variance(_origin(task)[0].subject[1], scale) * frame.sharpness(task) for task, frame in pairs
+        inverse_variance(origin(task)[0].subject[1], scale) * frame.sharpness(task) for task, frame in pairs
     ]
     return combined_correlation(
         [fitted(stamp, half) for stamp in stamps], [w**2 / v for w, v in zip(given, inverse, strict=True)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from coaddc.engine.background import Backgrounds
 from coaddc.engine.chain import Chains, Failure, Open, Value, by_visit, failure
 from coaddc.engine.gather import Artifacts, Gathered, Gathering
 from coaddc.engine.ordered import ordered
@@ -66,6 +67,7 @@ class UnitRun:
         self._chains = by_visit(unit.tasks, self._visits)
         self._margin = margin_of(unit.tasks)
         self._runner = Chains(open_exposure, unit.patch.box.grow(self._margin), halo_of(unit.tasks))
+        self._backgrounds = Backgrounds(unit.tasks, self._runner)
 
     @property
     def tiles(self) -> Sequence[Box]:
@@ -77,11 +79,12 @@ class UnitRun:
     @property
     def steps(self) -> int:
         """Number of times that `run` will call ``step``."""
-        return len(self.tiles) * len(self._chains)
+        return self._backgrounds.steps + len(self.tiles) * len(self._chains)
 
     def run(self, step: Callable[[], None]) -> Iterator[tuple[Target, Coadd | Failure]]:
         """Make all products; yield each with its coadd, or with why there is none."""
         whole = _Whole({task.digest: _empty(task) for task in self._tasks if task.op == "stack"})
+        self._runner.offsets.update(self._backgrounds.run(self._pool, self._workers, step))
         for tile in self.tiles:
             for digest, made in self._gather(tile.grow(self._margin), step, whole.failures).items():
                 whole.put(digest, made, tile)

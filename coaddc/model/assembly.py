@@ -12,7 +12,7 @@ from typing import Any
 from coaddc.model.errors import ConfigError
 from coaddc.model.options import option
 from coaddc.model.skymap_options import SkymapOptions
-from coaddc.model.survey import Survey
+from coaddc.model.survey import SkyKind, Survey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +89,39 @@ class PsfModelSection(Section):
             raise ConfigError(f"psf_model.quantile={self.quantile}: must lie between 0 and 1")
         if self.cell < 16:
             raise ConfigError(f"psf_model.cell={self.cell}: must be 16 pixels at least")
+
+
+class SkyMatching(Enum):
+    """How the skies of visits are made alike."""
+
+    none = "none"
+    match = "match"
+
+
+class SkyUnit(Enum):
+    """What has one sky."""
+
+    visit = "visit"
+    exposure = "exposure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackgroundSection(Section):
+    """What is done to the sky that visits are left with; unset: match where the survey leaves its sky in."""
+
+    method: SkyMatching = option(SkyMatching.match, "none; match: take off what visits differ by")
+    of: SkyUnit = option(SkyUnit.visit, "visit; exposure: each detector has a sky of its own")
+    order: int = option(0, "of the surface by which skies differ: 0 a constant, 1 a plane, up to 3")
+    bin: int = option(16, "side, pixels, of the bins in which skies are compared")
+    nsigma: float = option(4.0, "bins further from the fit, in standard deviations, do not count")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.order <= 3:
+            raise ConfigError(f"background.order={self.order}: must lie between 0 and 3")
+        if not 4 <= self.bin <= 256:
+            raise ConfigError(f"background.bin={self.bin}: must lie between 4 and 256 pixels")
+        if self.nsigma <= 0:
+            raise ConfigError(f"background.nsigma={self.nsigma}: must be positive")
 
 
 class Statistic(Enum):
@@ -205,6 +238,8 @@ class Assembly:
         The resolved config, plain data, as it is saved beside the product.
     overrides
         The words of the command line that led to it.
+    background
+        The section of the key `background`; None where it is not set.
     """
 
     keys: Mapping[str, str]
@@ -220,3 +255,15 @@ class Assembly:
     patches: tuple[int | str, ...] | None
     config: Mapping[str, Any]
     overrides: tuple[str, ...] = ()
+    background: BackgroundSection | None = None
+
+    @property
+    def sky_matching(self) -> BackgroundSection | None:
+        """How skies are matched; None where they are not.
+
+        Where the key is not set the survey decides: a sky that it leaves in, to be subtracted exposure by
+        exposure, is never subtracted alike.
+        """
+        left_in = self.survey.sky.kind is not SkyKind.subtracted
+        chosen = self.background or (BackgroundSection() if left_in else None)
+        return chosen if chosen and chosen.method is SkyMatching.match else None

@@ -9,6 +9,7 @@ from typing import Any
 from coaddc.model.assembly import ArtifactsSection, Matching, Rejection, StackSection, Statistic, Weighting
 from coaddc.model.digest import digest
 from coaddc.model.product import Product
+from coaddc.plan.background import background_task
 from coaddc.plan.plan import Request, Target
 from coaddc.plan.recipe import SELECTING, plain, recipe
 from coaddc.plan.task import Task, task
@@ -25,9 +26,10 @@ ARTIFACTS_MARGIN = 64
 def lower(request: Request) -> Target:
     """Return the product of a request, and the task that makes it."""
     assembly = request.assembly
-    plan = WarpPlan(request, assembly.warp, assembly.psf_model, assembly.stack, request.target)
+    background = background_task(request)
+    plan = WarpPlan(request, assembly.warp, assembly.psf_model, assembly.stack, request.target, background)
     warps = plan.warps(request.rows)
-    stack = _stack(request, plan.visits(warps, request.rows), _artifacts(request), assembly.stack)
+    stack = _stack(request, plan.visits(warps, request.rows), _artifacts(request, background), assembly.stack)
     psf = _psf(request, warps, plan.scale)
     what = recipe(assembly)
     coadd = task("coadd", stack, psf, data_id=dict(request.data_id), recipe=digest(what), subject=request)
@@ -62,13 +64,13 @@ def _fields(section: Any) -> dict[str, Any]:
     return {k: v for k, v in fields.items() if k not in ("doc", *SELECTING)}
 
 
-def _artifacts(request: Request) -> list[Task]:
+def _artifacts(request: Request, background: Task | None) -> list[Task]:
     """Return the task that finds artifacts on the warps of a request, if that is asked for."""
     options = request.assembly.artifacts
     if options.method is Rejection.none or request.template is None:
         return []
     template = options.template
-    plan = WarpPlan(request, template.warp, template.psf_model, template.stack, request.template)
+    plan = WarpPlan(request, template.warp, template.psf_model, template.stack, request.template, background)
     rows = tuple(row for row in request.rows if row.seeing <= request.template)
     visits = plan.visits(plan.warps(rows), rows)
     static = _stack(request, visits, [], template.stack)

@@ -10,6 +10,8 @@ from coaddc.plan.task import Task
 
 #: Bytes a pixel: planes of a product, sums of a stack, a warp, a warp in the making, and one being matched.
 PRODUCT, SUMS, WARP, WARPING, MATCHING = 14, 46, 16, 40, 80
+#: Bytes an exposure's bin, of those in which skies are compared.
+BIN = 80
 #: Ops that need pixels beyond those they give, as far as their parameter ``half`` says.
 SPREADING = frozenset({"match", "filter"})
 #: Rows below which a tile is not cut further: halos would cost more than they save.
@@ -28,13 +30,19 @@ def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
     kept = {i.digest for t in unit.tasks if _keeps(t) for i in t.inputs}
     making = WARPING + (MATCHING if any(t.op in SPREADING for t in unit.tasks) else 0)
     pixel = len(stacks) * (SUMS + PRODUCT) + len(kept) * WARP + (workers + 1) * (making + WARP)
-    fixed = PRODUCT * len(unit.targets) * unit.patch.box.area
+    fixed = PRODUCT * len(unit.targets) * unit.patch.box.area + _bins(unit)
     room = int(engine.memory * GIB) - fixed
     halo = halo_of(unit.tasks) + margin_of(unit.tasks)
     most = max(room // (pixel * (columns + 2 * halo)) - 2 * halo, SMALLEST)
     tiles = -(-rows // min(rows, engine.tile or most))
     chosen = -(-rows // tiles)  # all alike: a narrow last one would see little of what crosses it
     return chosen, fixed + pixel * (columns + 2 * halo) * (chosen + 2 * halo)
+
+
+def _bins(unit: Unit) -> int:
+    """Return the bytes that comparing the skies of all exposures takes."""
+    counts = [(len(t.inputs), t.params["bin"] ** 2) for t in unit.tasks if t.op == "background"]
+    return max((BIN * n * unit.patch.box.area // side for n, side in counts), default=0)
 
 
 def _keeps(task: Task) -> bool:

@@ -171,7 +171,7 @@ def tile(plan: Plan, engine: EngineOptions) -> Plan:
 
 
 def order(plan: Plan) -> Plan:
-    """Sort tasks so that each visit's come together, and what gathers visits comes after them."""
+    """Sort tasks: exposures and what compares them, then each visit's together, then what gathers visits."""
     return replace(plan, units=tuple(_ordered(unit) for unit in plan.units))
 
 
@@ -184,11 +184,13 @@ def _ordered(unit: Unit) -> Unit:
 
 def _rank(visits: Mapping[str, int | None], found: Task) -> tuple[int, int]:
     visit = visits[found.digest]
-    return (1, 0) if visit is None else (0, visit)
+    if visit is not None:
+        return (0 if found.op == "exposure" else 2), visit
+    return (1 if found.op == "background" else 3), 0
 
 
 #: Ops that take what all visits give.
-GATHERING = frozenset({"stack", "artifacts", "psf", "coadd"})
+GATHERING = frozenset({"background", "stack", "artifacts", "psf", "coadd"})
 
 
 def visits_of(tasks: Iterable[Task]) -> dict[str, int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from enum import Enum
 from typing import Any
 
@@ -27,6 +28,8 @@ def recipe(assembly: Assembly) -> dict[str, Any]:
         for key in assembly.sections
         if key in assembly.config
     }
+    if matched := assembly.sky_matching:
+        sections["background"] = _stripped(plain(asdict(matched)), selecting_only=False)
     survey = {k: v for k, v in assembly.config.get("survey", {}).items() if k not in SURVEY_LABELS}
     return {**{key: fields for key, fields in sections.items() if fields}, "survey": survey}
 
@@ -43,6 +46,8 @@ def _idle(assembly: Assembly) -> frozenset[str]:
         idle.add("psf_model")
     if assembly.artifacts.method is Rejection.none:
         idle.add("artifacts")
+    if assembly.sky_matching is None:
+        idle.add("background")
     return frozenset(idle)
 
 

@@ -13,7 +13,9 @@ from coaddc.model.digest import digest
 OP_VERSIONS: Mapping[str, int] = MappingProxyType(
     {
         "exposure": 1,
+        "background": 1,
         "warp": 1,
+        "level": 1,
         "match": 1,
         "filter": 1,
         "visit": 1,
@@ -60,6 +62,13 @@ def task(op: str, *inputs: Task, subject: Any = None, **params: Any) -> Task:
     """Make a task."""
     identity = digest(op, OP_VERSIONS[op], params, [i.digest for i in inputs])
     return Task(op, params, inputs, identity, subject)
+
+
+def origin(found: Task) -> tuple[Task, Task]:
+    """Return the exposure task and the warp task behind a warp, whatever was done to it."""
+    while found.op != "warp":
+        found = found.inputs[0]
+    return found.inputs[0], found
 
 
 def walk(targets: Iterable[Task]) -> Iterator[Task]:

@@ -9,13 +9,15 @@ from coaddc.plan.task import OP_VERSIONS
 #: Names of ops, and the ops whose results they may take.
 TAKES: dict[str, frozenset[str]] = {
     "exposure": frozenset(),
+    "background": frozenset({"exposure"}),
     "warp": frozenset({"exposure"}),
-    "match": frozenset({"warp", "exposure"}),
-    "filter": frozenset({"warp", "exposure"}),
-    "visit": frozenset({"warp", "match", "filter"}),
-    "artifacts": frozenset({"warp", "match", "visit", "stack"}),
-    "stack": frozenset({"warp", "match", "filter", "visit", "artifacts"}),
-    "psf": frozenset({"warp", "match", "filter"}),
+    "level": frozenset({"warp", "background"}),
+    "match": frozenset({"warp", "level", "exposure"}),
+    "filter": frozenset({"warp", "level", "exposure"}),
+    "visit": frozenset({"warp", "level", "match", "filter"}),
+    "artifacts": frozenset({"warp", "level", "match", "visit", "stack"}),
+    "stack": frozenset({"warp", "level", "match", "filter", "visit", "artifacts"}),
+    "psf": frozenset({"warp", "level", "match", "filter"}),
     "coadd": frozenset({"stack", "psf"}),
 }
 

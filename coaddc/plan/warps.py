@@ -13,13 +13,20 @@ from coaddc.model.errors import PlanError
 from coaddc.model.exposures import ExposureRow
 from coaddc.plan.plan import Request
 from coaddc.plan.recipe import reading
-from coaddc.plan.task import Task, task
+from coaddc.plan.task import Task, origin, task
 from coaddc.plan.weights import weight
 
 #: Half-width of matching kernels, and of the PSFs to filter with, in FWHM.
 KERNEL_REACH = 2.5
 #: Distance, pixels, of the positions where PSFs to filter with are worked out.
 FILTER_CELL = 128
+
+
+def exposure_task(request: Request, row: ExposureRow) -> Task:
+    """Return the task that opens an exposure."""
+    assembly = request.assembly
+    fields = digest(reading(assembly))
+    return task("exposure", content=row.digest, reading=fields, subject=(assembly.survey, row))
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,8 @@ class WarpPlan:
         The sections that say how: those of the assembly, or those placed in its template.
     target
         FWHM, arcsec, of the PSF that they are matched to; None where they are not.
+    background
+        The task that says what is to be taken off their sky; None where nothing is.
     """
 
     request: Request
@@ -41,6 +50,7 @@ class WarpPlan:
     psf_model: PsfModelSection
     stack: StackSection
     target: float | None
+    background: Task | None = None
 
     @property
     def scale(self) -> float:
@@ -50,7 +60,7 @@ class WarpPlan:
 
     def warps(self, rows: Sequence[ExposureRow]) -> list[Task]:
         """Return the tasks that make the warp of each exposure, matched or filtered if so asked."""
-        warps = [self._warp(self._exposure(row)) for row in rows]
+        warps = [self._level(self._warp(exposure_task(self.request, row))) for row in rows]
         if self.target is not None:
             return [self._match(warp, self.target) for warp in warps]
         if self.warp.matching is Matching.likelihood:
@@ -64,11 +74,6 @@ class WarpPlan:
         groups = [list(group) for _, group in groupby(warps, key=lambda w: visit[w.digest])]
         return [g[0] if len(g) == 1 else task("visit", *g, reject=reject) for g in groups]
 
-    def _exposure(self, row: ExposureRow) -> Task:
-        assembly = self.request.assembly
-        fields = digest(reading(assembly))
-        return task("exposure", content=row.digest, reading=fields, subject=(assembly.survey, row))
-
     def _warp(self, exposure: Task) -> Task:
         return task(
             "warp",
@@ -78,6 +83,9 @@ class WarpPlan:
             weight=weight(exposure.subject[1], self.scale, self._weighting),
             subject=self.request.patch.wcs,
         )
+
+    def _level(self, warp: Task) -> Task:
+        return warp if self.background is None else task("level", warp, self.background)
 
     @property
     def _weighting(self) -> Weighting:
@@ -91,7 +99,7 @@ class WarpPlan:
         return task(
             "match",
             warp,
-            *warp.inputs,
+            origin(warp)[0],
             **{name: getattr(self.psf_model, name) for name in names},
             profile=self.psf_model.profile.value,
             fwhm=round(target / self.scale, 6),
@@ -106,7 +114,8 @@ class WarpPlan:
         PlanError
             Where all exposures are to count alike: what a point source counts is the likelihood's definition.
         """
-        row: ExposureRow = warp.inputs[0].subject[1]
+        exposure = origin(warp)[0]
+        row: ExposureRow = exposure.subject[1]
         if self.stack.weighting is Weighting.uniform and self.stack.statistic is not Statistic.median:
             raise PlanError(
                 "warp.matching=likelihood with stack.weighting=uniform: its weights are its definition; "
@@ -116,4 +125,4 @@ class WarpPlan:
             raise PlanError(f"warp.matching=likelihood: the seeing of {row.name} is not known")
         half = math.ceil(KERNEL_REACH * row.seeing / self.scale) + 1
         reject = sorted(self.stack.reject)
-        return task("filter", warp, *warp.inputs, half=half, cell=FILTER_CELL, reject=reject)
+        return task("filter", warp, exposure, half=half, cell=FILTER_CELL, reject=reject)
