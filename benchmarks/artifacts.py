@@ -24,13 +24,13 @@ from coaddc.ops.stack import MeanStack
 Flags = NDArray[np.bool_]
 
 #: Peak of the injected light of each kind, in standard deviations of an exposure's pixel.
-PEAKS = {"thin trail": 3.0, "wide trail": 1.0, "cosmic rays": 100.0, "ghost": 0.3, "moving source": 10.0}
+PEAKS = {"thin trail": 3.0, "wide trail": 1.0, "cosmic rays": 100.0, "ghost": 0.3, "moving sources": 10.0}
 #: Fainter and brighter ones for the second table.
 FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 #: A pixel is affected from this light on, in standard deviations of its direct or its matched warp.
 AFFECTED = 0.25
-#: Light below this part of the sky's own at the pixel is not asked for (`artifacts.flux_tolerance`).
-HIDDEN = 0.05
+#: Light below this part of the sky's own at the pixel is not asked for (`artifacts.hole_tolerance`).
+HIDDEN = 0.1
 #: Stars from this flux on, nJy, are measured, and in an aperture of this radius, pixels.
 BRIGHT, APERTURE = 2e4, 12.0
 OPTIONS = ArtifactsSection(method=Rejection.compare_warp)
@@ -126,10 +126,11 @@ def judge(scene: Scene, made: list[Visit]) -> Result:
     clean = [visit.matched for visit in made]
     spoilt = [visit.spoilt()[1] for visit in made]
     start = time.process_time()
-    masks = find_artifacts(spoilt, make_template(spoilt, scene.box, OPTIONS), OPTIONS)
+    template = make_template(spoilt, scene.box, OPTIONS)
+    masks = find_artifacts(spoilt, template, OPTIONS, scene.width)
     seconds = time.process_time() - start
-    false = find_artifacts(clean, make_template(clean, scene.box, OPTIONS), OPTIONS)
-    sky = make_template(clean, scene.box, OPTIONS).image
+    still = make_template(clean, scene.box, OPTIONS)
+    false, sky = find_artifacts(clean, still, OPTIONS, scene.width), still.image
     scores = {kind: Score() for kind in LIGHTS}
     right = flagged = 0
     for visit, mask in zip(made, masks, strict=True):

@@ -67,11 +67,14 @@ class Scene:
 
     @property
     def matching(self) -> Matching:
-        """What visits are matched to: the PSF a tenth wider than the widest."""
-        width = 1.1 * float(self.seeing.max()) / SCALE
-        return Matching(
-            GaussianMixture.of_fwhm(width), half=int(np.ceil(2.5 * width)) + 1, cell=256, regularisation=1e-6
-        )
+        """What visits are matched to."""
+        half = int(np.ceil(2.5 * self.width)) + 1
+        return Matching(GaussianMixture.of_fwhm(self.width), half=half, cell=256, regularisation=1e-6)
+
+    @property
+    def width(self) -> float:
+        """FWHM that visits are matched to, pixels: a tenth wider than the widest."""
+        return 1.1 * float(self.seeing.max()) / SCALE
 
 
 @dataclass(frozen=True)
@@ -226,14 +229,17 @@ def _ghost(rng: np.random.Generator, exposure: MemoryExposure, number: int) -> F
     return ghost_light(exposure.shape, centre=centre, radius=90.0, hole=25.0)
 
 
-def _mover(rng: np.random.Generator, exposure: MemoryExposure, number: int) -> Floats:
-    """Return an asteroid that goes 40 pixels from visit to visit."""
+def _movers(rng: np.random.Generator, exposure: MemoryExposure, number: int) -> Floats:
+    """Return four asteroids that go 40 pixels from visit to visit, apart from each other."""
     psf = _psf(exposure)
     ny, nx = exposure.shape
     yy, xx = np.indices(exposure.shape).astype(float)
-    dx, dy = xx - (0.15 * nx + 30.0 * number), yy - (0.7 * ny - 26.0 * number)
-    light = psf.evaluate(x=0, y=0, dx=dx, dy=dy)
-    return light / light.max()
+    light = np.zeros(exposure.shape)
+    for x, y in ((0.15, 0.7), (0.4, 0.9), (0.1, 0.35), (0.55, 0.6)):
+        u, v = x * nx + 30.0 * number, (y * ny - 26.0 * number) % ny
+        one = psf.evaluate(x=0, y=0, dx=xx - u, dy=yy - v)
+        light += one / psf.evaluate(x=0, y=0, dx=np.zeros(1), dy=np.zeros(1))
+    return light
 
 
 LIGHTS = {
@@ -241,5 +247,5 @@ LIGHTS = {
     "wide trail": _trail(12.0, 4),
     "cosmic rays": _rays,
     "ghost": _ghost,
-    "moving source": _mover,
+    "moving sources": _movers,
 }

@@ -114,6 +114,7 @@ class Gathering:
 
     def _find(self, others: list[Gathered]) -> Artifacts:
         template = next(other for other in others if isinstance(other, Stacked))
-        masks = find_artifacts([warp for _, warp in self._kept], template, self.task.subject)
+        fwhm = self.task.params["fwhm"]
+        masks = find_artifacts([warp for _, warp in self._kept], template, self.task.subject, fwhm)
         pairs = zip(self._kept, masks, strict=True)
         return Artifacts({visit: (warp.box, mask) for (visit, warp), mask in pairs})

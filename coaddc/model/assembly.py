@@ -192,8 +192,14 @@ class ArtifactsSection(Section):
     shift_tolerance: float = option(0.1, "pixels; what such a shift of the template makes is no difference")
     max_fraction: float = option(0.2, "f: of n visits min(0.4 n, 2 + f n) may show a thing (one at least)")
     rare_fraction: float = option(0.5, "of a footprint's pixels that so few visits show, at least")
+    hole_tolerance: float = option(
+        0.1, "part of a bright source's light at a pixel: what adds less is left in, for a hole would cost more"
+    )
     protect: float | None = option(
         300.0, "keep what lies wholly where the template exceeds these standard deviations; null: nothing"
+    )
+    faint_nsigma: float | None = option(
+        6.0, "of differences smoothed by the PSF, in their own standard deviations; null: not looked for"
     )
     streaks: bool = option(True, "find trails as lines, and reject them over their width")
     streak_nsigma: float = option(7.0, "of the light summed along a line, in standard deviations")
@@ -206,7 +212,7 @@ class ArtifactsSection(Section):
             raise ConfigError(
                 f"artifacts.grow_nsigma={self.grow_nsigma}: must be positive, and no more than nsigma"
             )
-        for name in ("flux_tolerance", "shift_tolerance", "grow", "min_pixels"):
+        for name in ("flux_tolerance", "shift_tolerance", "hole_tolerance", "grow", "min_pixels"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"artifacts.{name}={getattr(self, name)}: must not be negative")
         if self.method is Rejection.none:

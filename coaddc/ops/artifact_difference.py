@@ -23,15 +23,11 @@ WING_REACH, WING = 24, 0.01
 QUANTILE, NORMAL = 0.9, 1.6449
 
 
-def tolerance(template: Stacked, options: ArtifactsSection) -> tuple[Plane, Plane]:
+def tolerance(template: Stacked, options: ArtifactsSection) -> Plane:
     """Return by how much a warp may differ from the template, nJy, without being different.
 
-    What imperfect matching leaves goes with the flux and, for an error of position, with the gradient.
-
-    Returns
-    -------
-    near, whole : (ny, nx)
-        For what the template has at a pixel, and with what a bright source has around it.
+    What imperfect matching leaves goes with the flux and, for an error of position, with the gradient; and
+    around a bright source with its flux. (ny, nx).
     """
     image = np.nan_to_num(template.image, nan=0.0, posinf=0.0, neginf=0.0)
     dy, dx = np.gradient(image)
@@ -39,8 +35,8 @@ def tolerance(template: Stacked, options: ArtifactsSection) -> tuple[Plane, Plan
     flux = np.maximum(maximum_filter(image, 3), 0.0)
     wide = np.maximum(maximum_filter(image, 2 * WING_REACH + 1), 0.0)
     near = options.flux_tolerance * flux + options.shift_tolerance * slope
-    whole = near + options.flux_tolerance * WING * wide
-    return near.astype(np.float32), whole.astype(np.float32)
+    whole: Plane = (near + options.flux_tolerance * WING * wide).astype(np.float32)
+    return whole
 
 
 def differences(

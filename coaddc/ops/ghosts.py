@@ -60,15 +60,15 @@ def ghosts(
     middle = np.ix_(*at)
     few = Epochs(whole, epochs.count[middle], epochs.limit[middle], epochs.fraction)
     found = rare(smooth, coarse, few, Thresholds(nsigma, LOW * nsigma, SMALLEST))
-    kept = [_bright_part(flags, plane) for flags, plane in zip(found, smooth, strict=True)]
+    kept = [bright_part(flags, plane, LOW) for flags, plane in zip(found, smooth, strict=True)]
     return [_fine(flags, bins, box) for flags, bins, box in zip(kept, coarse, boxes, strict=True)]
 
 
-def _bright_part(flags: Flags, plane: Plane) -> Flags:
-    """Leave out of each footprint what is faint beside its brightest bins: smoothing has spread it."""
+def bright_part(flags: Flags, plane: Plane, low: float) -> Flags:
+    """Leave out of each footprint what is below a part of its brightest place: smoothing has spread it."""
     labels, found = label(flags)
     tops = maximum(np.abs(plane), labels, np.arange(found + 1))
-    part: Flags = flags & (np.abs(plane) > LOW * np.atleast_1d(tops)[labels])
+    part: Flags = flags & (np.abs(plane) > low * np.atleast_1d(tops)[labels])
     return part
 
 

@@ -28,9 +28,7 @@ FAINT = 0.3
 MOST = 12
 
 
-def find_streaks(
-    plane: Plane, seen: Flags, hidden: Plane, *, nsigma: float, length: float
-) -> Iterator[Flags]:
+def find_streaks(plane: Plane, seen: Flags, *, nsigma: float, length: float) -> Iterator[Flags]:
     """Find the streaks of one visit, the clearest first.
 
     Parameters
@@ -39,8 +37,6 @@ def find_streaks(
         Difference of the visit and the static sky, in standard deviations of a pixel.
     seen : (ny, nx)
         Where there is something to compare.
-    hidden : (ny, nx)
-        What a source hides, standard deviations: a streak that is fainter than that is not masked there.
     nsigma
         Of the mean along a line, in standard deviations of such means, at least.
     length
@@ -60,10 +56,10 @@ def find_streaks(
         left[_strip(plane.shape, line, -2.0 * BIN, 2.0 * BIN)] = 0
         settled = _settle(whole, line, length)  # on all light: another streak that crosses makes no gap
         if settled is not None:
-            piece, low, high, peak = settled
+            piece, low, high = settled
             near = _strip(plane.shape, _prolonged(piece, whole.shape), low, high)
             left[near] = 0
-            yield near & (hidden < max(peak, 1.0))
+            yield near
 
 
 def _clearest(plane: Plane, seen: Flags, nsigma: float, length: float) -> Line | None:
@@ -135,8 +131,8 @@ def _spread(sums: Plane, numbers: Plane, fewest: float) -> float:
     return float(np.quantile(scores, 0.6827)) + 1e-6
 
 
-def _settle(plane: Plane, line: Line, length: float) -> tuple[Line, float, float, float] | None:
-    """Put a line where its light is; return its lit piece, its sides (low, high), and its peak."""
+def _settle(plane: Plane, line: Line, length: float) -> tuple[Line, float, float] | None:
+    """Put a line where its light is; return its lit piece, and its sides (low, high)."""
     clipped = np.clip(plane, -CLIP, CLIP)
     piece = _centred(clipped, line, SLACK)
     for _ in range(2):
@@ -205,8 +201,8 @@ def _prolonged(line: Line, shape: tuple[int, ...]) -> Line:
     return line.cut(-before, line.length + after)
 
 
-def _sides(plane: Plane, line: Line) -> tuple[float, float, float] | None:
-    """Return how far across a line its light reaches, (low, high), and its peak, standard deviations.
+def _sides(plane: Plane, line: Line) -> tuple[float, float] | None:
+    """Return how far across a line its light reaches, (low, high).
 
     None where there is no light in most of its pixels: a few bright spots in a row are no line.
     """
@@ -220,7 +216,7 @@ def _sides(plane: Plane, line: Line) -> tuple[float, float, float] | None:
     lit = profile > max(FAINT, 2.0 * noise)
     lit[REACH - 3 : REACH + 4] = True
     high, low = (int(np.argmin([*side, False])) for side in (lit[REACH:], lit[REACH::-1]))
-    return -low - 1.0, high + 1.0, float(profile[REACH - 2 : REACH + 3].max())
+    return -low - 1.0, high + 1.0
 
 
 def _level(profile: Floats) -> tuple[Floats, float]:

@@ -74,9 +74,8 @@ def _artifacts(request: Request, background: Task | None) -> list[Task]:
     rows = tuple(row for row in request.rows if row.seeing <= request.template)
     visits = plan.visits(plan.warps(rows), rows)
     static = _stack(request, visits, [], template.stack)
-    return [
-        task("artifacts", *visits, static, **_thresholds(options), margin=ARTIFACTS_MARGIN, subject=options)
-    ]
+    known = {"fwhm": round(request.template / plan.scale, 6), "margin": ARTIFACTS_MARGIN}
+    return [task("artifacts", *visits, static, **_thresholds(options), **known, subject=options)]
 
 
 def _thresholds(options: ArtifactsSection) -> dict[str, Any]:

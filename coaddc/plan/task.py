@@ -19,7 +19,7 @@ OP_VERSIONS: Mapping[str, int] = MappingProxyType(
         "match": 1,
         "filter": 1,
         "visit": 1,
-        "artifacts": 1,
+        "artifacts": 2,
         "stack": 1,
         "psf": 1,
         "coadd": 1,

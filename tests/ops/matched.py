@@ -37,4 +37,4 @@ def empty_warp(rng: np.random.Generator, box: Box = WHOLE, noise: float = 1.0) -
 
 def found(warps: Sequence[Warp], fields: ArtifactsSection | None = None) -> list[NDArray[np.bool_]]:
     fields = fields or options()
-    return find_artifacts(warps, make_template(warps, WHOLE, fields), fields)
+    return find_artifacts(warps, make_template(warps, WHOLE, fields), fields, 2.3548 * SIGMA)

@@ -90,6 +90,36 @@ def test_imperfectly_matched_stars_are_no_artifacts_but_a_cosmic_ray_beside_them
     assert [int(mask[near < 1e-3].sum()) for mask in masks] == [0] * count
 
 
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_on_a_bright_star_only_light_that_outshines_a_tenth_of_it_is_rejected(count: int) -> None:
+    warps = visits(count)
+    for warp in warps:
+        add(warp, gaussian(WHOLE, y=100.0, x=650.0, peak=2000.0))
+    ray = gaussian(WHOLE, y=104.0, x=654.0, peak=400.0, sigma=1.5)
+    add(warps[1], ray)
+    mask, light = found(warps)[1], gaussian(WHOLE, y=100.0, x=650.0, peak=2000.0)
+    assert mask[(ray > 0.15 * light) & (ray > 20.0)].all()
+    assert not mask[(ray < 0.05 * light) & (light > 200.0)].any()
+
+
+@pytest.mark.parametrize("count", [3, 4, 8])
+def test_what_no_pixel_shows_is_found_on_smoothed_differences(count: int) -> None:
+    rng = np.random.default_rng(8)
+    places = [(y, x) for y in (20.0, 100.0, 180.0) for x in (560.0, 700.0)]
+    lights = [gaussian(WHOLE, y=y, x=x, peak=3.0) for y, x in places]
+    warps = visits(count)
+    for warp in warps:  # sharp noise, as that of warps which need hardly any matching
+        warp.image[...] = rng.standard_normal(warp.image.shape) * np.sqrt(warp.variance)
+    add(warps[0], np.sum(lights, axis=0))
+    smoothed, plain = found(warps)[0], found(warps, options(faint_nsigma=None))[0]
+    assert [mask[light > 1.5].mean() > 0.8 for mask in (smoothed, plain) for light in lights] == [
+        *[True] * 6,
+        *[False] * 6,
+    ]
+    wide = np.max([gaussian(WHOLE, y=y, x=x, peak=1.0, sigma=6.0) for y, x in places], axis=0)
+    assert not smoothed[wide < 0.05].any()  # 15 pixels off
+
+
 def test_a_source_that_flared_in_one_visit_is_protected_if_it_is_bright_in_all() -> None:
     warps = visits(5)
     for i, warp in enumerate(warps):
