@@ -50,13 +50,16 @@ RA, DEC, DITHER, SPACING, HALF = 62.4, -24.6, 8.0, 40.0, 14
 ANGLES = (0.0, 90.0, 180.0, 12.0)
 #: Flux of a star, nJy: some 7 sigma in 12 visits.
 FLUX = 100.0
-#: What is made: name, warps, weights, statistic.
-KINDS = {
+#: How a coadd is made: warps, weights, statistic.
+How = tuple[Matching, Weighting, Statistic]
+#: What is made.
+KINDS: dict[str, How] = {
     "direct, inverse variance": (Matching.none, Weighting.inverse_variance, Statistic.mean),
     "direct, inverse variance and seeing": (Matching.none, Weighting.inverse_variance_seeing, Statistic.mean),
     "likelihood": (Matching.likelihood, Weighting.inverse_variance, Statistic.mean),
     "likelihood, median": (Matching.likelihood, Weighting.inverse_variance, Statistic.median),
 }
+LIKELIHOOD = {"likelihood": KINDS["likelihood"]}
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Visits:
 
 
 def coadds(
-    visits: Visits, exposures: Sequence[MemoryExposure], kinds: Sequence[str] = tuple(KINDS)
+    visits: Visits, exposures: Sequence[MemoryExposure], kinds: Mapping[str, How] = KINDS
 ) -> Mapping[str, Coadd]:
     """Make coadds of some kinds in one run."""
     opened = {e.row.digest: e for e in exposures}
@@ -121,7 +124,7 @@ def coadds(
     def open_exposure(survey: Survey, row: ExposureRow) -> MemoryExposure:
         return opened[row.digest]
 
-    assemblies = [_assembly(name, *how) for name, how in KINDS.items() if name in kinds]
+    assemblies = [_assembly(name, *how) for name, how in kinds.items()]
     table, patch = ExposureTable(e.row for e in exposures), visits.patch
     plan = compile_suite(
         assemblies,
@@ -219,7 +222,7 @@ def peak_fluxes(coadd: Coadd, y: Floats, x: Floats) -> Mapping[str, Floats]:
 
 def reading_table(visits: Visits) -> str:
     """Return how fluxes of noise-free stars come out."""
-    coadd = coadds(visits, visits.expose(stars=True, seed=None), ["likelihood"])["likelihood"]
+    coadd = coadds(visits, visits.expose(stars=True, seed=None), LIKELIHOOD)["likelihood"]
     y, x = places(visits, coadd)
     rows = []
     for name, found in peak_fluxes(coadd, y, x).items():
@@ -230,15 +233,15 @@ def reading_table(visits: Visits) -> str:
     return f"{len(y)} stars.\n\n" + markdown(["read by", "mean error (%)", "scatter (%)", "lowest (%)"], rows)
 
 
-def depth_table(visits: Visits, noises: int) -> str:
-    """Return bias and scatter of the fluxes of faint stars, by kind of coadd."""
-    found: dict[str, list[Floats]] = {name: [] for name in KINDS}
+def depth_table(visits: Visits, noises: int, kinds: Mapping[str, How] = KINDS) -> str:
+    """Return bias and scatter of the fluxes of faint stars, by kind of coadd; the first is compared with."""
+    found: dict[str, list[Floats]] = {name: [] for name in kinds}
     for seed in range(1, noises + 1):
-        made = coadds(visits, visits.expose(stars=True, seed=seed))
+        made = coadds(visits, visits.expose(stars=True, seed=seed), kinds)
         for name, coadd in made.items():
-            found[name].append(fluxes(coadd, KINDS[name][0], *places(visits, coadd)))
+            found[name].append(fluxes(coadd, kinds[name][0], *places(visits, coadd)))
     all_fluxes = {name: np.concatenate(parts) for name, parts in found.items()}
-    first = all_fluxes["direct, inverse variance"]
+    first = next(iter(all_fluxes.values()))
     rows = []
     for name, values in all_fluxes.items():
         deeper = 2.5 * np.log10(first.std() / values.std())
@@ -261,11 +264,10 @@ def _resampled(a: Floats, b: Floats) -> list[tuple[Floats, Floats]]:
 
 def significance_table(visits: Visits, noises: int) -> str:
     """Return width and tails of image / sqrt(variance) on an empty sky."""
-    values: dict[str, list[Floats]] = {
-        name: [] for name, how in KINDS.items() if how[0] is Matching.likelihood
-    }
+    kinds = {name: how for name, how in KINDS.items() if how[0] is Matching.likelihood}
+    values: dict[str, list[Floats]] = {name: [] for name in kinds}
     for seed in range(101, 101 + noises):
-        made = coadds(visits, visits.expose(stars=False, seed=seed), list(values))
+        made = coadds(visits, visits.expose(stars=False, seed=seed), kinds)
         for name in values:
             stacked = made[name].stacked
             square = inner_square(undisturbed(stacked.n_image, 2))

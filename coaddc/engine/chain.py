@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from coaddc.engine.frame import Frame
@@ -16,7 +16,8 @@ from coaddc.model.images import Exposure, Warp
 from coaddc.model.mask import bits
 from coaddc.model.survey import Survey
 from coaddc.ops.likelihood import likelihood
-from coaddc.ops.match import match
+from coaddc.ops.match import KernelField, match
+from coaddc.ops.proper import Information, Source, information
 from coaddc.ops.sky_match import SkyOffset, level
 from coaddc.ops.stack import merge_visit
 from coaddc.ops.warp import warp
@@ -70,8 +71,9 @@ class Chains:
         self._box = box
         self._halo = halo
         self._frames: dict[str, Frame | Failure] = {}
+        self._known: dict[str, Information] = {}
         self.offsets: dict[str, Offsets | Failure] = {}
-        self._lock = Lock()
+        self._lock, self._gathering = Lock(), Lock()
 
     def run(self, tasks: Sequence[Task], box: Box) -> dict[str, Value]:
         """Run one visit's tasks, inputs first, on a tile; return all their results by digest."""
@@ -91,6 +93,29 @@ class Chains:
             with self._lock:
                 known = self._frames.setdefault(warp_task.digest, known)
         return known
+
+    def kernels(self, task: Task) -> KernelField | Failure:
+        """Return what a match, filter or proper task convolves its warp with."""
+        frame = self.frame(*origin(task))
+        if isinstance(frame, Failure) or task.op != "proper":
+            return frame if isinstance(frame, Failure) else frame.kernels(task)
+        known = self._information(task)
+        return known if isinstance(known, Failure) else frame.kernels(task, known)
+
+    def _information(self, task: Task) -> Information | Failure:
+        """Return what the exposures of a proper coadd know together, gathered once for the patch."""
+        with self._gathering:
+            among = task.params["among"]
+            if among not in self._known:
+                sources: list[Source] = []
+                for source in task.subject:
+                    frame = self.frame(*origin(source))
+                    if isinstance(frame, Failure):
+                        return frame
+                    sources += frame.sources(origin(source)[1])
+                half, cell, box = task.params["half"], task.params["cell"], self._box.grow(self._halo)
+                self._known[among] = information(sources, box, half=half, cell=cell)
+            return self._known[among]
 
     def _attempt(self, task: Task, inputs: list[Value], box: Box) -> Value:
         try:
@@ -120,15 +145,24 @@ class Chains:
                 if isinstance(offsets, Failure):
                     return offsets
                 return level(warps[0], offsets[origin(task)[0].digest])
-            case "match" if warps:
-                frame = self.frame(*origin(task))
-                return frame if isinstance(frame, Failure) else match(warps[0], frame.kernels(task), box)
-            case "filter" if warps:
-                frame = self.frame(*origin(task))
-                return frame if isinstance(frame, Failure) else _filter(task, frame, warps[0], box)
+            case "match" | "filter" | "proper" if warps:
+                return self._convolve(task, warps[0], box)
             case "visit" if warps:
                 return merge_visit(warps, bits(task.params["reject"]))
         return None
+
+    def _convolve(self, task: Task, found: Warp, box: Box) -> Warp | Failure | None:
+        frame, kernels = self.frame(*origin(task)), self.kernels(task)
+        if isinstance(frame, Failure):
+            return frame
+        if isinstance(kernels, Failure):
+            return kernels
+        if task.op == "match":
+            return match(found, kernels, box)
+        even = frame.even_variance(found)
+        if task.op == "proper":
+            return match(replace(found, variance=even), kernels, box)
+        return likelihood(found, even, frame.point_sources(task), box, bits(task.params["reject"]))
 
     def _warp(self, task: Task, frame: Frame, box: Box) -> Warp | None:
         return warp(
@@ -138,11 +172,6 @@ class Chains:
             interpolant=frame.interpolant,
             weight=task.params["weight"],
         )
-
-
-def _filter(task: Task, frame: Frame, found: Warp, box: Box) -> Warp | None:
-    variance = frame.even_variance(found)
-    return likelihood(found, variance, frame.point_sources(task), box, bits(task.params["reject"]))
 
 
 def _subject(task: Task) -> str:

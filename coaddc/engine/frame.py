@@ -15,7 +15,8 @@ from coaddc.ops.likelihood import PointSources, even_covariance, even_variance, 
 from coaddc.ops.match import KernelField, Matching, WarpedPsf, kernel_field
 from coaddc.ops.noise import convolved_correlation, correlation
 from coaddc.ops.pixel_map import PixelMap, pixel_map
-from coaddc.plan.task import Task
+from coaddc.ops.proper import Information, Source, noise_correlation, proper_kernels
+from coaddc.plan.task import Task, origin
 
 #: Half-width, pixels, of the stamp in which the correlation of the noise is kept.
 CORRELATION_HALF = 6
@@ -60,24 +61,40 @@ class Frame:
     def _reached(self) -> Box:
         return self.pixel_map.box if self.pixel_map else self._box
 
-    def kernels(self, task: Task) -> KernelField:
-        """Return the matching kernels of a match task, over all of the patch that the exposure reaches."""
+    def kernels(self, task: Task, known: Information | None = None) -> KernelField:
+        """Return what a task convolves its warp with, over all of the patch that the exposure reaches.
+
+        Parameters
+        ----------
+        task
+            A match, filter or proper task.
+        known
+            What all exposures of a proper coadd know.
+        """
         with self._lock:
             if task.digest not in self._kernels:
-                field = kernel_field(self.psf, matching(task), self._reached, self.correlation)
-                self._kernels[task.digest] = field
+                self._kernels[task.digest] = self._solve(task, known)
             return self._kernels[task.digest]
 
-    def spread_correlation(self, task: Task) -> Floats:
-        """Return the correlation of the noise of its warp, once that is matched or filtered."""
-        match task.op:
-            case "filter":
-                kernel = self.point_sources(task).shape.mean
-            case "match":
-                kernel = self.kernels(task).mean
-            case _:
-                return self.correlation
-        return convolved_correlation(self.correlation, kernel)
+    def _solve(self, task: Task, known: Information | None) -> KernelField:
+        if task.op == "filter":
+            return self.point_sources(task).shape
+        if known is None:
+            return kernel_field(self.psf, matching(task), self._reached, self.correlation)
+        (own,) = self.sources(origin(task)[1])
+        return proper_kernels(own, known, task.params["cell"])
+
+    def sources(self, warp_task: Task) -> list[Source]:
+        """Return what a proper coadd takes from the exposure: nothing where it does not reach the patch."""
+        weight, found = float(warp_task.params["weight"]), self.pixel_map
+        return [Source(self.psf, found, self.interpolant, weight)] if found else []
+
+    def spread_correlation(self, task: Task, kernels: KernelField) -> Floats:
+        """Return the correlation of the noise of its warp once a task has convolved it with its kernels."""
+        if task.op == "proper":
+            (own,) = self.sources(origin(task)[1])
+            return noise_correlation(own, kernels, task.params["cell"])
+        return convolved_correlation(self.correlation, kernels.mean)
 
     def sharpness(self, task: Task) -> float:
         """Return by how much the weight of a pixel grows where a filter task gathers a source; else 1."""

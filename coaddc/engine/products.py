@@ -2,24 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from coaddc.engine.chain import Failure
-from coaddc.engine.frame import Frame, matching
+from coaddc.engine.chain import Chains, Failure
+from coaddc.engine.frame import Frame
+from coaddc.model.exposures import ExposureRow
 from coaddc.model.geom import Box
 from coaddc.model.images import CellPsfs, Coadd, CoaddInput, Stacked
 from coaddc.model.psf import Floats
 from coaddc.ops.coadd_psf import PsfInput, Response, coadd_psf
 from coaddc.ops.likelihood import FilteredInput, fitted
+from coaddc.ops.match import KernelField
 from coaddc.ops.noise import combined_correlation
 from coaddc.plan.plan import Target
 from coaddc.plan.task import Task, origin
 from coaddc.plan.weights import inverse_variance
 
-FrameOf = Callable[[Task, Task], Frame | Failure]
+#: Ops that convolve a warp.
+CONVOLVING = frozenset({"match", "filter", "proper"})
 
 
-def finish_coadd(target: Target, stacked: Stacked, psf: Task, frame_of: FrameOf) -> Coadd | Failure:
+@dataclass(frozen=True)
+class _Input:
+    """One exposure of a coadd.
+
+    Attributes
+    ----------
+    task
+        What makes its warp for the stack.
+    frame
+        The exposure.
+    kernels
+        What its warp is convolved with; None where it is not.
+    equal
+        Whether all inputs count alike.
+    """
+
+    task: Task
+    frame: Frame
+    kernels: KernelField | None
+    equal: bool
+
+    @property
+    def row(self) -> ExposureRow:
+        """What the exposure table says of it."""
+        row: ExposureRow = origin(self.task)[0].subject[1]
+        return row
+
+    @property
+    def own(self) -> float:
+        """Weight of a pixel of its warp, before it is convolved."""
+        return 1.0 if self.equal else float(origin(self.task)[1].params["weight"])
+
+    @property
+    def weight(self) -> float:
+        """Its weight in the stack."""
+        return 1.0 if self.equal else self.own * self.frame.sharpness(self.task)
+
+    def variance(self, scale: float) -> float:
+        """Return the variance of a pixel of what is stacked, at a pixel scale, nJy**2."""
+        before = 1.0 / inverse_variance(self.row, scale)
+        if self.kernels is None or self.task.op == "filter":
+            return before / self.frame.sharpness(self.task)
+        return before * float(self.kernels.gain.mean())
+
+    @property
+    def correlation(self) -> Floats:
+        """Correlation of the noise of what is stacked."""
+        if self.kernels is None:
+            return self.frame.correlation
+        return self.frame.spread_correlation(self.task, self.kernels)
+
+    @property
+    def response(self) -> Response:
+        """What it makes of a point source."""
+        if self.task.op != "filter":
+            return PsfInput(self.frame.psf, self.own, self.kernels)
+        gain = 1.0 if self.equal else self.frame.point_sources(self.task).gain
+        return FilteredInput(self.frame.psf, self.own / gain, self.task.params["half"], self.equal)
+
+
+def finish_coadd(target: Target, stacked: Stacked, psf: Task, chains: Chains) -> Coadd | Failure:
     """Return the whole coadd of a target whose pixels are there.
 
     Parameters
@@ -29,62 +93,41 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, frame_of: FrameOf)
     stacked
         Its pixels.
     psf
-        Its psf task, whose inputs are the warps or matched warps of its exposures.
-    frame_of
-        Gives the frame of an exposure task and a warp task.
+        Its psf task, whose inputs are the warps of its exposures, convolved or not.
+    chains
+        Gives the exposures, and what their warps were convolved with.
     """
-    frames = []
+    inputs = []
     for task in psf.inputs:
-        frame = frame_of(*origin(task))
+        frame = chains.frame(*origin(task))
+        kernels = chains.kernels(task) if task.op in CONVOLVING else None
         if isinstance(frame, Failure):
             return frame
-        frames.append(frame)
-    weights = [1.0 if psf.params["equal"] else float(origin(t)[1].params["weight"]) for t in psf.inputs]
-    given = [
-        weight if psf.params["equal"] else weight * frame.sharpness(task)
-        for weight, frame, task in zip(weights, frames, psf.inputs, strict=True)
-    ]
+        if isinstance(kernels, Failure):
+            return kernels
+        inputs.append(_Input(task, frame, kernels, psf.params["equal"]))
     request = target.request
     y, x = request.patch.box.centre
     scale = request.patch.wcs.pixel_scale(y=y, x=x)
-    rows = [origin(task)[0].subject[1] for task in psf.inputs]
     return Coadd(
         data_id=dict(request.data_id),
         stacked=stacked,
         wcs=request.patch.wcs,
-        psf=_psf(psf, frames, weights, scale),
-        correlation=_correlation(psf, frames, given, scale),
-        inputs=tuple(CoaddInput(row, weight) for row, weight in zip(rows, given, strict=True)),
+        psf=_psf(psf, inputs, scale),
+        correlation=_correlation(inputs, scale),
+        inputs=tuple(CoaddInput(i.row, i.weight) for i in inputs),
     )
 
 
-def _psf(psf: Task, frames: list[Frame], weights: list[float], scale: float) -> CellPsfs:
-    inputs = [
-        _response(task, frame, weight, equal=psf.params["equal"])
-        for task, frame, weight in zip(psf.inputs, frames, weights, strict=True)
-    ]
+def _psf(psf: Task, inputs: Sequence[_Input], scale: float) -> CellPsfs:
     box = Box(**psf.params["box"])
-    return coadd_psf(inputs, box, cell=psf.params["cell"], half=psf.params["half"], scale=scale)
+    responses = [i.response for i in inputs]
+    return coadd_psf(responses, box, cell=psf.params["cell"], half=psf.params["half"], scale=scale)
 
 
-def _response(task: Task, frame: Frame, weight: float, *, equal: bool) -> Response:
-    match task.op:
-        case "match":
-            return PsfInput(frame.psf, weight, matching(task))
-        case "filter":
-            gain = 1.0 if equal else frame.point_sources(task).gain
-            return FilteredInput(frame.psf, weight / gain, task.params["half"], equal)
-    return PsfInput(frame.psf, weight)
-
-
-def _correlation(psf: Task, frames: list[Frame], given: list[float], scale: float) -> Floats:
+def _correlation(inputs: Sequence[_Input], scale: float) -> Floats:
     """Return the correlation of the coadd's noise: that of its inputs, each by its part of the variance."""
-    pairs = list(zip(psf.inputs, frames, strict=True))
-    stamps = [frame.spread_correlation(task) for task, frame in pairs]
+    stamps = [i.correlation for i in inputs]
     half = max(stamp.shape[0] // 2 for stamp in stamps)
-    inverse = [
-        inverse_variance(origin(task)[0].subject[1], scale) * frame.sharpness(task) for task, frame in pairs
-    ]
-    return combined_correlation(
-        [fitted(stamp, half) for stamp in stamps], [w**2 / v for w, v in zip(given, inverse, strict=True)]
-    )
+    parts = [i.weight**2 * i.variance(scale) for i in inputs]
+    return combined_correlation([fitted(stamp, half) for stamp in stamps], parts)

@@ -115,7 +115,7 @@ class UnitRun:
         if stack.digest in whole.failures:
             return whole.failures[stack.digest]
         try:
-            coadd = finish_coadd(target, whole.stacks[stack.digest], psf, self._runner.frame)
+            coadd = finish_coadd(target, whole.stacks[stack.digest], psf, self._runner)
         except Exception as error:
             return failure(target.product.name, error)
         found = next((t for t in stack.inputs if t.op == "artifacts"), None)

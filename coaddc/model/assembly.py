@@ -40,6 +40,7 @@ class Matching(Enum):
     none = "none"
     psf_model = "psf_model"
     likelihood = "likelihood"
+    proper = "proper"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,8 @@ class WarpSection(Section):
     interpolant: Interpolant = option(Interpolant.omoms3, "bilinear, lanczos3, lanczos5 or omoms3")
     matching: Matching = option(
         Matching.none,
-        "none; psf_model: convolve to the PSF of the key psf_model; likelihood: filter with the own PSF",
+        "none; psf_model: convolve to the PSF of the key psf_model; likelihood: filter with the own PSF; "
+        "proper: convolve so that the weighted mean has white noise and loses nothing",
     )
 
 

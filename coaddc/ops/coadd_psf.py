@@ -12,7 +12,7 @@ from coaddc.model.geom import Box
 from coaddc.model.images import CellPsfs
 from coaddc.model.psf import Floats, fwhm
 from coaddc.ops.fourier import convolve_same
-from coaddc.ops.match import Matching, WarpedPsf
+from coaddc.ops.match import KernelField, WarpedPsf
 
 
 class Response(Protocol):
@@ -32,27 +32,20 @@ class Response(Protocol):
 
 @dataclass(frozen=True)
 class PsfInput:
-    """One exposure of a coadd: its PSF on the tract, its weight, and how it was matched."""
+    """One exposure of a coadd: its PSF on the tract, its weight, and what its warp was convolved with."""
 
     psf: WarpedPsf
     weight: float
-    matching: Matching | None = None
+    kernels: KernelField | None = None
 
     def stamp(self, *, y: float, x: float, half: int) -> Floats:
-        """Return the image of a point source on its warp, (2 half + 1) square, sum 1."""
-        if self.matching is None:
-            return self.psf.stamp(y=y, x=x, half=half)
-        own = self.psf.stamp(y=y, x=x, half=max(half, self.matching.reach))
-        image = convolve_same(own, self.matching.kernel(_middle(own, self.matching.reach)))
-        return _middle(image, half)
-
-
-def _middle(image: Floats, half: int) -> Floats:
-    """Return the middle (2 half + 1) square of a stamp, scaled to sum 1."""
-    centre = image.shape[0] // 2
-    cut = image[centre - half : centre + half + 1, centre - half : centre + half + 1]
-    result: Floats = cut / cut.sum()
-    return result
+        """Return the image of a point source of flux 1 on its warp, the middle (2 half + 1) square of it."""
+        if self.kernels is None:
+            return self.psf.part(y=y, x=x, half=half)
+        kernel = self.kernels.at(y=y, x=x)
+        more = kernel.shape[0] // 2
+        image = convolve_same(self.psf.part(y=y, x=x, half=half + more), kernel)
+        return image[more : image.shape[0] - more, more : image.shape[1] - more]
 
 
 def coadd_psf(inputs: Sequence[Response], box: Box, *, cell: int, half: int, scale: float) -> CellPsfs:

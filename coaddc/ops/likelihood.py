@@ -89,14 +89,6 @@ class PointSources:
         return norm
 
 
-def psf_stamp(source: WarpedPsf, *, y: float, x: float, half: int) -> Floats:
-    """Return the middle (2 half + 1) square of the image of a point source of flux 1, not scaled to sum 1."""
-    scale = float(np.sqrt(abs(np.linalg.det(source.jacobian(y=y, x=x)))))
-    more = min(max(0, int(np.ceil(source.psf.radius / scale)) - half), 4 * half)
-    whole = source.stamp(y=y, x=x, half=half + more)
-    return whole[more : whole.shape[0] - more, more : whole.shape[1] - more]
-
-
 def point_sources(source: WarpedPsf, box: Box, covariance: Floats, *, half: int, cell: int) -> PointSources:
     """Work out the PSFs of one exposure over a box.
 
@@ -114,7 +106,7 @@ def point_sources(source: WarpedPsf, box: Box, covariance: Floats, *, half: int,
         They are made at multiples of this many tract pixels.
     """
     ys, xs = nodes(box.y0, box.y1, cell), nodes(box.x0, box.x1, cell)
-    stamps = np.array([psf_stamp(source, y=y, x=x, half=half) for y in ys for x in xs])
+    stamps = np.array([source.part(y=y, x=x, half=half) for y in ys for x in xs])
     power = (stamps**2).sum(axis=(1, 2), keepdims=True)
     gain = np.array([noise_gain(s, covariance) for s in stamps]) / power[:, 0, 0]
     kernels = stamps[:, ::-1, ::-1]
@@ -253,7 +245,7 @@ class FilteredInput:
 
     def stamp(self, *, y: float, x: float, half: int) -> Floats:
         """Return the PSF correlated with itself, (2 half + 1) square; its peak is sum(phi**2), or 1."""
-        phi = psf_stamp(self.psf, y=y, x=x, half=self.half)
+        phi = self.psf.part(y=y, x=x, half=self.half)
         response = fitted(convolve(phi, phi[::-1, ::-1]), half)
         return response / response[half, half] if self.equal else response
 

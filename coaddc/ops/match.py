@@ -61,6 +61,13 @@ class WarpedPsf:
         v, u, y, x = self._nearest(y, x)
         return stamp(self.psf, x=u, y=v, half=half, jacobian=self.jacobian(y=y, x=x))
 
+    def part(self, *, y: float, x: float, half: int) -> Floats:
+        """Return the middle (2 half + 1) square of the image of a point source of flux 1: less than that."""
+        scale = float(np.sqrt(abs(np.linalg.det(self.jacobian(y=y, x=x)))))
+        more = min(max(0, int(np.ceil(self.psf.radius / scale)) - half), 4 * half)
+        whole = self.stamp(y=y, x=x, half=half + more)
+        return whole[more : whole.shape[0] - more, more : whole.shape[1] - more]
+
     def _nearest(self, y: float, x: float) -> tuple[float, float, float, float]:
         """Return the nearest place inside the exposure: its (y, x) there, and its (y, x) in the tract."""
         v, u, inside = self.locate(y=y, x=x)
@@ -87,7 +94,7 @@ def matching_kernel(source: Floats, target: Floats, *, half: int, regularisation
         r.
     """
     n = fft.next_fast_len(source.shape[0] + 2 * half + 1, real=True)
-    p, t = (fft.rfft2(_centred(image, n)) for image in (source, target))
+    p, t = (fft.rfft2(centred(image, n)) for image in (source, target))
     power = np.abs(p) ** 2
     kernel = fft.irfft2(t * np.conj(p) / (power + regularisation * power.max()), (n, n))
     cut = np.roll(kernel, (half, half), (0, 1))[: 2 * half + 1, : 2 * half + 1]
@@ -95,7 +102,7 @@ def matching_kernel(source: Floats, target: Floats, *, half: int, regularisation
     return result
 
 
-def _centred(image: Floats, n: int) -> Floats:
+def centred(image: Floats, n: int) -> Floats:
     """Put a centred stamp into an (n, n) array with its middle on the first pixel."""
     half = image.shape[0] // 2
     out = np.zeros((n, n))
@@ -165,6 +172,14 @@ class KernelField:
         rows, columns = _hat(self.ys, box.y0, box.y1), _hat(self.xs, box.x0, box.x1)
         result: Floats = rows @ values @ columns.T
         return result
+
+    def at(self, *, y: float, x: float) -> Floats:
+        """Return the kernel at the pixel nearest to a position, (n, n)."""
+        row, column = round(y), round(x)
+        pixel = Box(y0=row, y1=row + 1, x0=column, x1=column + 1)
+        local = [self.on(self.amplitudes[:, :, m], pixel)[0, 0] for m in range(len(self.components))]
+        kernel: Floats = self.mean + np.tensordot(np.array(local), self.components, axes=1)
+        return kernel
 
     @property
     def edge(self) -> int:

@@ -46,6 +46,30 @@ def correlation(interpolant: Interpolant, jacobian: Floats, half: int) -> Floats
     return result
 
 
+def covariance_by_phase(interpolant: Interpolant, phases: Floats, lags: Floats) -> Floats:
+    """Return the covariance of interpolated white noise of variance 1 on one axis, (phases, lags).
+
+    Parameters
+    ----------
+    interpolant
+        How values follow from pixels.
+    phases
+        Of one position between pixels, 0 to 1.
+    lags
+        Distance of another, pixels.
+    """
+    scheme = interpolant_1d(interpolant)
+    here = scheme.cardinal(phases)
+    place = phases[:, None] + lags
+    steps = np.floor(place).astype(int)
+    there = scheme.cardinal((place - steps).ravel()).reshape(*place.shape, -1)
+    pixel = np.arange(here.shape[1]) - steps[..., None]  # of the one, in the row of the other
+    common = (pixel >= 0) & (pixel < here.shape[1])
+    weights = np.take_along_axis(there, np.where(common, pixel, 0), axis=-1)
+    result: Floats = np.einsum("pn,pln->pl", here, np.where(common, weights, 0.0))
+    return result
+
+
 def combined_correlation(correlations: Sequence[Floats], variances: Sequence[float]) -> Floats:
     """Return the correlation of the noise of a weighted sum of warps.
 

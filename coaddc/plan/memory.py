@@ -13,7 +13,7 @@ PRODUCT, SUMS, WARP, WARPING, MATCHING = 14, 46, 16, 40, 80
 #: Bytes an exposure's bin, of those in which skies are compared.
 BIN = 80
 #: Ops that need pixels beyond those they give, as far as their parameter ``half`` says.
-SPREADING = frozenset({"match", "filter"})
+SPREADING = frozenset({"match", "filter", "proper"})
 #: Rows below which a tile is not cut further: halos would cost more than they save.
 SMALLEST = 64
 GIB = 1 << 30

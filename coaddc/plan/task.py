@@ -18,10 +18,11 @@ OP_VERSIONS: Mapping[str, int] = MappingProxyType(
         "level": 1,
         "match": 1,
         "filter": 1,
+        "proper": 1,
         "visit": 1,
         "artifacts": 2,
         "stack": 1,
-        "psf": 1,
+        "psf": 2,
         "coadd": 1,
     }
 )

@@ -14,10 +14,11 @@ TAKES: dict[str, frozenset[str]] = {
     "level": frozenset({"warp", "background"}),
     "match": frozenset({"warp", "level", "exposure"}),
     "filter": frozenset({"warp", "level", "exposure"}),
-    "visit": frozenset({"warp", "level", "match", "filter"}),
+    "proper": frozenset({"warp", "level", "exposure"}),
+    "visit": frozenset({"warp", "level", "match", "filter", "proper"}),
     "artifacts": frozenset({"warp", "level", "match", "visit", "stack"}),
-    "stack": frozenset({"warp", "level", "match", "filter", "visit", "artifacts"}),
-    "psf": frozenset({"warp", "level", "match", "filter"}),
+    "stack": frozenset({"warp", "level", "match", "filter", "proper", "visit", "artifacts"}),
+    "psf": frozenset({"warp", "level", "match", "filter", "proper"}),
     "coadd": frozenset({"stack", "psf"}),
 }
 

@@ -63,8 +63,11 @@ class WarpPlan:
         warps = [self._level(self._warp(exposure_task(self.request, row))) for row in rows]
         if self.target is not None:
             return [self._match(warp, self.target) for warp in warps]
-        if self.warp.matching is Matching.likelihood:
-            return [self._filter(warp) for warp in warps]
+        match self.warp.matching:
+            case Matching.likelihood:
+                return [self._filter(warp) for warp in warps]
+            case Matching.proper:
+                return self._proper(warps)
         return warps
 
     def visits(self, warps: Sequence[Task], rows: Sequence[ExposureRow]) -> list[Task]:
@@ -90,7 +93,8 @@ class WarpPlan:
     @property
     def _weighting(self) -> Weighting:
         """How exposures weigh; what filters warps sees to the seeing itself, and a median does not weigh."""
-        if self.warp.matching is Matching.likelihood or self.stack.statistic is Statistic.median:
+        filtered = self.warp.matching in (Matching.likelihood, Matching.proper)
+        if filtered or self.stack.statistic is Statistic.median:
             return Weighting.inverse_variance
         return self.stack.weighting
 
@@ -114,15 +118,40 @@ class WarpPlan:
         PlanError
             Where all exposures are to count alike: what a point source counts is the likelihood's definition.
         """
-        exposure = origin(warp)[0]
-        row: ExposureRow = exposure.subject[1]
         if self.stack.weighting is Weighting.uniform and self.stack.statistic is not Statistic.median:
             raise PlanError(
                 "warp.matching=likelihood with stack.weighting=uniform: its weights are its definition; "
                 "leave stack.weighting at inverse_variance, or take stack.statistic=median"
             )
-        if not row.seeing > 0:
-            raise PlanError(f"warp.matching=likelihood: the seeing of {row.name} is not known")
-        half = math.ceil(KERNEL_REACH * row.seeing / self.scale) + 1
         reject = sorted(self.stack.reject)
-        return task("filter", warp, exposure, half=half, cell=FILTER_CELL, reject=reject)
+        half = self._half([warp])
+        return task("filter", warp, origin(warp)[0], half=half, cell=FILTER_CELL, reject=reject)
+
+    def _proper(self, warps: list[Task]) -> list[Task]:
+        """Convolve warps so that their mean is the proper coadd; each kernel depends on all exposures.
+
+        Raises
+        ------
+        PlanError
+            Where they are not to be summed by inverse variance: nothing else makes it proper.
+        """
+        stack = self.stack
+        if stack.statistic is not Statistic.mean or stack.weighting is Weighting.uniform:
+            raise PlanError(
+                f"warp.matching=proper with stack.statistic={stack.statistic.value}, stack.weighting="
+                f"{stack.weighting.value}: it is the mean by inverse variance of warps that show a star each "
+                "in its own way; take stack.statistic=mean, and artifacts=compareWarp against outliers"
+            )
+        among, half = digest([warp.digest for warp in warps]), self._half(warps)
+        own = {"among": among, "half": half, "cell": FILTER_CELL}
+        return [task("proper", warp, origin(warp)[0], **own, subject=tuple(warps)) for warp in warps]
+
+    def _half(self, warps: Sequence[Task]) -> int:
+        """Return the half-width, pixels, of what warps are filtered with."""
+        rows: list[ExposureRow] = [origin(warp)[0].subject[1] for warp in warps]
+        for row in rows:
+            if not row.seeing > 0:
+                raise PlanError(
+                    f"warp.matching={self.warp.matching.value}: the seeing of {row.name} is not known"
+                )
+        return math.ceil(KERNEL_REACH * max(row.seeing for row in rows) / self.scale) + 1

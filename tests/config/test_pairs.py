@@ -1,6 +1,7 @@
 """Every value of conf/ compiles: alone, and those of keys with every value of every other key.
 
-No pixel is read. A bundle is not paired: it is the values that it chooses, which are.
+No pixel is read. A bundle is not paired: it is the values that it chooses, which are. The few pairs that
+contradict each other are listed, and refused.
 """
 
 import itertools
@@ -18,6 +19,7 @@ from coaddc.config.assemble import assemble
 from coaddc.config.compose import Composer
 from coaddc.config.expand import jobs
 from coaddc.model.assembly import Assembly
+from coaddc.model.errors import PlanError
 from coaddc.model.exposures import ExposureTable
 from coaddc.model.run_options import EngineOptions
 from coaddc.plan.compile import compile_suite
@@ -32,6 +34,8 @@ CHOICES = {
     for group, values in CATALOG.groups.items()
     if group != "suite"
 }
+#: Pairs that no coadd can be: a proper coadd is a sum of warps in which a star looks different in each.
+REFUSED = {("warp=proper", "stack=clipped"), ("warp=proper", "stack=median")}
 SINGLES = [word for words in CHOICES.values() for word in words]
 KEYS = [key for key in CATALOG.keys if CHOICES[key]]
 PATCH = one_patch()
@@ -96,11 +100,15 @@ def test_every_value_is_chosen_and_compiles_to_a_coadd(composer, selector, word)
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(KEYS, 2)))
-def test_every_pair_of_values_compiles(composer, selector, one, other):
+def test_every_pair_of_values_compiles_or_is_refused_for_what_it_is(composer, selector, one, other):
     for words in itertools.product(CHOICES[one], CHOICES[other]):
         assembly = composed(composer, words)
         assert [f"{key}={assembly.keys[key]}" for key in (one, other)] == list(words)
-        assert len(compiled(assembly, selector).requests) == 1, words
+        if words in REFUSED:
+            with pytest.raises(PlanError, match="matching=proper with stack"):
+                compiled(assembly, selector)
+        else:
+            assert len(compiled(assembly, selector).requests) == 1, words
 
 
 @pytest.mark.parametrize("bundle", CATALOG.groups["coadd_type"])

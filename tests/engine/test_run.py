@@ -24,6 +24,7 @@ from coaddc.model.images import Coadd
 from coaddc.model.mask import bit
 from coaddc.model.psf import fwhm
 from coaddc.model.run_options import EngineOptions
+from coaddc.model.skymap import Patch
 from coaddc.plan.compile import compile_suite
 from coaddc.plan.plan import Plan
 from coaddc.plan.select import Selector
@@ -32,18 +33,24 @@ from tests.assemblies import MemorySurvey, assembly, one_patch, small_survey
 MATCHED = WarpSection(matching=Matching.psf_model)
 
 
-def compiled(survey: MemorySurvey, assemblies: Sequence[Assembly], **engine: object) -> Plan:
+def compiled(
+    survey: MemorySurvey, assemblies: Sequence[Assembly], patch: Patch | None = None, **engine: object
+) -> Plan:
     options = EngineOptions(**engine)  # type: ignore[arg-type]
-    patch = one_patch()
+    patch = patch or one_patch()
     return compile_suite(
         assemblies, Selector(survey.table), lambda _: [patch], lambda _: (set(), set()), options
     )
 
 
 def run(
-    survey: MemorySurvey, *assemblies: Assembly, workers: int = 2, **engine: object
+    survey: MemorySurvey,
+    *assemblies: Assembly,
+    workers: int = 2,
+    patch: Patch | None = None,
+    **engine: object,
 ) -> dict[str, Coadd | Failure]:
-    plan = compiled(survey, assemblies, workers=workers, **engine)
+    plan = compiled(survey, assemblies, patch, workers=workers, **engine)
     made = {}
     with ThreadPoolExecutor(workers) as pool:
         for unit in plan.units:

@@ -138,7 +138,10 @@ def test_the_psf_of_a_coadd_is_the_weighted_mean_and_the_target_where_matched() 
     truth = 0.75 * stamp(Moffat(3.0), x=0, y=0, half=20) + 0.25 * stamp(Moffat(5.0), x=0, y=0, half=20)
     assert cells.stamps.shape == (3, 2, 41, 41)
     assert np.abs(cells.stamps[1, 1] - truth).max() < 1e-4
-    both = [PsfInput(narrow, 3.0, MATCHING), PsfInput(SOURCE, 1.0, MATCHING)]
+    both = [
+        PsfInput(source, weight, kernel_field(source, MATCHING, BOX, WHITE))
+        for source, weight in ((narrow, 3.0), (SOURCE, 1.0))
+    ]
     matched = coadd_psf(both, BOX, cell=300, half=20, scale=0.2)
     assert matched.fwhm[0, 0] == pytest.approx(5.5 * 0.2, rel=5e-3)
     assert fwhm(matched.stamps[0, 0]) * 0.2 == pytest.approx(matched.fwhm[0, 0])
