@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
+from types import MappingProxyType
 
+from coaddc.engine.found import Artifacts
 from coaddc.engine.frame import Frame
 from coaddc.model.assembly import Interpolant
 from coaddc.model.errors import CoaddcError
@@ -45,7 +47,8 @@ def failure(what: str, error: Exception) -> Failure:
 
 
 #: A task's result on a tile; None where the exposure does not reach it.
-Value = Warp | Frame | Failure | None
+Value = Warp | Frame | Artifacts | Failure | None
+NOTHING: Mapping[str, Value] = MappingProxyType({})
 
 
 class Chains:
@@ -75,11 +78,14 @@ class Chains:
         self.offsets: dict[str, Offsets | Failure] = {}
         self._lock, self._gathering = Lock(), Lock()
 
-    def run(self, tasks: Sequence[Task], box: Box) -> dict[str, Value]:
-        """Run one visit's tasks, inputs first, on a tile; return all their results by digest."""
+    def run(self, tasks: Sequence[Task], box: Box, known: Mapping[str, Value] = NOTHING) -> dict[str, Value]:
+        """Run one visit's tasks, inputs first, on a tile; return all their results by digest.
+
+        ``known`` holds results from before, by digest, that they may need.
+        """
         values: dict[str, Value] = {}
         for task in tasks:
-            inputs = [values.get(i.digest) for i in task.inputs]
+            inputs = [values.get(i.digest, known.get(i.digest)) for i in task.inputs]
             failed = next((value for value in inputs if isinstance(value, Failure)), None)
             values[task.digest] = failed or self._attempt(task, inputs, box)
         return values
@@ -146,7 +152,7 @@ class Chains:
                     return offsets
                 return level(warps[0], offsets[origin(task)[0].digest])
             case "match" | "filter" | "proper" if warps:
-                return self._convolve(task, warps[0], box)
+                return self._convolve(task, _without_artifacts(task, warps[0], inputs), box)
             case "visit" if warps:
                 return merge_visit(warps, bits(task.params["reject"]))
         return None
@@ -172,6 +178,14 @@ class Chains:
             interpolant=frame.interpolant,
             weight=task.params["weight"],
         )
+
+
+def _without_artifacts(task: Task, found: Warp, inputs: Sequence[Value]) -> Warp:
+    """Return a warp with what was found on its visit rejected, so that a filter does not spread it."""
+    for artifacts in inputs:
+        if isinstance(artifacts, Artifacts):
+            found = artifacts.reject(origin(task)[0].subject[1].visit, found)
+    return found
 
 
 def _subject(task: Task) -> str:

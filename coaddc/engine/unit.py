@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coaddc.engine.background import Backgrounds
 from coaddc.engine.chain import Chains, Failure, Open, Value, by_visit, failure
-from coaddc.engine.gather import Artifacts, Gathered, Gathering
+from coaddc.engine.found import Artifacts
+from coaddc.engine.gather import Gathered, Gathering
 from coaddc.engine.ordered import ordered
 from coaddc.engine.products import finish_coadd
 from coaddc.model.geom import Box
 from coaddc.model.images import Coadd, Stacked
 from coaddc.ops.artifact_runs import join_runs
 from coaddc.plan.memory import halo_of, margin_of
-from coaddc.plan.passes import visits_of
+from coaddc.plan.phases import awaited, late_tasks, visits_of
 from coaddc.plan.plan import Target, Unit
-from coaddc.plan.task import Task
+from coaddc.plan.task import Task, walk
 
 
 @dataclass
@@ -63,8 +65,8 @@ class UnitRun:
         self._pool = pool
         self._workers = workers
         self._visits = visits_of(unit.tasks)
-        self._tasks = [t for t in unit.tasks if t.op in ("stack", "artifacts")]
-        self._chains = by_visit(unit.tasks, self._visits)
+        self._phases = _phases(unit.tasks, self._visits)
+        self._awaited = awaited(unit.tasks)
         self._margin = margin_of(unit.tasks)
         self._runner = Chains(open_exposure, unit.patch.box.grow(self._margin), halo_of(unit.tasks))
         self._backgrounds = Backgrounds(unit.tasks, self._runner)
@@ -79,11 +81,11 @@ class UnitRun:
     @property
     def steps(self) -> int:
         """Number of times that `run` will call ``step``."""
-        return self._backgrounds.steps + len(self.tiles) * len(self._chains)
+        return self._backgrounds.steps + len(self.tiles) * sum(len(chains) for chains, _ in self._phases)
 
     def run(self, step: Callable[[], None]) -> Iterator[tuple[Target, Coadd | Failure]]:
         """Make all products; yield each with its coadd, or with why there is none."""
-        whole = _Whole({task.digest: _empty(task) for task in self._tasks if task.op == "stack"})
+        whole = _Whole({task.digest: _empty(task) for task in self._unit.tasks if task.op == "stack"})
         self._runner.offsets.update(self._backgrounds.run(self._pool, self._workers, step))
         for tile in self.tiles:
             for digest, made in self._gather(tile.grow(self._margin), step, whole.failures).items():
@@ -95,18 +97,21 @@ class UnitRun:
         self, box: Box, step: Callable[[], None], failures: Mapping[str, Failure]
     ) -> dict[str, Gathered]:
         """Send all visits through the pixels of one tile, into all that gathers them."""
-        gatherings = [Gathering(t, box, self._visits, failures.get(t.digest)) for t in self._tasks]
-
-        def run(chain: list[Task]) -> dict[str, Value]:
-            return self._runner.run(chain, box)
-
-        for values in ordered(self._pool, run, self._chains, ahead=self._workers):
-            for gathering in gatherings:
-                gathering.take(values)
-            step()
         made: dict[str, Gathered] = {}
-        for gathering in gatherings:
-            made[gathering.task.digest] = gathering.finish(self._pool.map, made)
+        known: dict[str, Value] = {}
+        for chains, tasks in self._phases:
+            gatherings = [Gathering(t, box, self._visits, failures.get(t.digest)) for t in tasks]
+            run = partial(self._runner.run, box=box, known=dict(known))
+            for values in ordered(self._pool, run, chains, ahead=self._workers):
+                for gathering in gatherings:
+                    gathering.take(values)
+                known |= {digest: values[digest] for digest in values.keys() & self._awaited}
+                step()
+            for gathering in gatherings:
+                digest, result = gathering.task.digest, gathering.finish(self._pool.map, made)
+                made[digest] = result
+                if digest in self._awaited and not isinstance(result, Stacked):
+                    known[digest] = result
         return made
 
     def _finish(self, target: Target, whole: _Whole) -> Coadd | Failure:
@@ -118,12 +123,21 @@ class UnitRun:
             coadd = finish_coadd(target, whole.stacks[stack.digest], psf, self._runner)
         except Exception as error:
             return failure(target.product.name, error)
-        found = next((t for t in stack.inputs if t.op == "artifacts"), None)
+        found = next((t for t in walk([stack]) if t.op == "artifacts"), None)
         if isinstance(coadd, Failure) or found is None:
             return coadd
         template = whole.stacks[found.inputs[-1].digest]
         joined = {visit: join_runs(parts) for visit, parts in whole.runs.get(found.digest, {}).items()}
         return coadd.with_artifacts(joined, template.image if found.subject.keep_template else None)
+
+
+def _phases(
+    tasks: Sequence[Task], visits: Mapping[str, int | None]
+) -> list[tuple[list[list[Task]], list[Task]]]:
+    """Part tasks into what can run first and what waits for artifacts: chains, and what gathers."""
+    late = late_tasks(tasks)
+    parts = [[t for t in tasks if (t.digest in late) is after] for after in (False, True)]
+    return [(by_visit(part, visits), [t for t in part if t.op in ("stack", "artifacts")]) for part in parts]
 
 
 def _empty(task: Task) -> Stacked:

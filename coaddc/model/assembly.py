@@ -195,7 +195,7 @@ class ArtifactsSection(Section):
     max_fraction: float = option(0.2, "f: of n visits min(0.4 n, 2 + f n) may show a thing (one at least)")
     rare_fraction: float = option(0.5, "of a footprint's pixels that so few visits show, at least")
     hole_tolerance: float = option(
-        0.1, "part of a bright source's light at a pixel: what adds less is left in, for a hole would cost more"
+        0.1, "part of a bright source's light at a pixel: what adds less stays, as a hole would cost more"
     )
     protect: float | None = option(
         300.0, "keep what lies wholly where the template exceeds these standard deviations; null: nothing"

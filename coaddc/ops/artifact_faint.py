@@ -36,8 +36,8 @@ def faint_sources(
 ) -> list[Flags]:
     """Return the pixels of faint compact light that only few visits show.
 
-    Matched warps have noise that is correlated as their kernels made it, and the template another: so smoothed
-    differences are measured in their own robust scatter.
+    The noise of matched warps is correlated as their kernels made it, and that of the template otherwise: so
+    smoothed differences are measured in their own robust scatter.
 
     Parameters
     ----------
@@ -69,4 +69,5 @@ def _smoothed(plane: Plane, mask: Flags, sigma: float) -> Plane:
         return np.zeros_like(plane)
     level = np.median(sample)
     scatter = max(np.quantile(np.abs(sample - level), part) / far for part, far in NORMAL)
-    return (np.where(plane != 0, smooth - level, 0) / (scatter + 1e-6)).astype(np.float32)
+    scaled: Plane = (np.where(plane != 0, smooth - level, 0) / (scatter + 1e-6)).astype(np.float32)
+    return scaled

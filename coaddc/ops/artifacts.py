@@ -96,13 +96,11 @@ def _protected(template: Stacked, options: ArtifactsSection) -> Flags:
     return bright
 
 
-def _spared(
-    mask: Flags, warp: Warp, template: Stacked, bright: Flags, options: ArtifactsSection
-) -> Flags:
+def _spared(mask: Flags, warp: Warp, template: Stacked, bright: Flags, options: ArtifactsSection) -> Flags:
     """Return a mask without the pixels where a hole in a bright source would cost more than what it removes.
 
-    A hole takes one visit's profile out of a few pixels of a source, and so changes its flux by the difference
-    from the profiles of the others, easily half of the light there; what is left in, by itself.
+    A hole takes one visit's profile out of a few pixels of a source, and so changes its flux by the
+    difference from the profiles of the others, easily half of the light there; what is left in, by itself.
     """
     at = warp.box.within(template.box)
     difference = warp.image - template.image[at]

@@ -27,9 +27,13 @@ def lower(request: Request) -> Target:
     """Return the product of a request, and the task that makes it."""
     assembly = request.assembly
     background = background_task(request)
-    plan = WarpPlan(request, assembly.warp, assembly.psf_model, assembly.stack, request.target, background)
+    found = _artifacts(request, background)
+    early = found if assembly.warp.matching is Matching.likelihood else None  # or a filter would spread them
+    plan = WarpPlan(
+        request, assembly.warp, assembly.psf_model, assembly.stack, request.target, background, early
+    )
     warps = plan.warps(request.rows)
-    stack = _stack(request, plan.visits(warps, request.rows), _artifacts(request, background), assembly.stack)
+    stack = _stack(request, plan.visits(warps, request.rows), assembly.stack, found)
     psf = _psf(request, warps, plan.scale)
     what = recipe(assembly)
     coadd = task("coadd", stack, psf, data_id=dict(request.data_id), recipe=digest(what), subject=request)
@@ -37,7 +41,9 @@ def lower(request: Request) -> Target:
     return Target(product, request, coadd)
 
 
-def _stack(request: Request, visits: list[Task], artifacts: list[Task], options: StackSection) -> Task:
+def _stack(
+    request: Request, visits: list[Task], options: StackSection, artifacts: Task | None = None
+) -> Task:
     options = _relevant(options)
     if artifacts:
         # What is found is a rejected plane, and any pixel that lost an input to it says so.
@@ -45,7 +51,9 @@ def _stack(request: Request, visits: list[Task], artifacts: list[Task], options:
             options, reject=[*options.reject, "CLIPPED"], propagate={**options.propagate, "CLIPPED": 0.0}
         )
     fields = {**_fields(options), "reject": sorted(options.reject)}
-    return task("stack", *visits, *artifacts, **fields, box=asdict(request.patch.box), subject=options)
+    filtered = request.assembly.warp.matching is Matching.likelihood
+    inputs = [*visits, artifacts] if artifacts and not filtered else visits
+    return task("stack", *inputs, **fields, box=asdict(request.patch.box), subject=options)
 
 
 def _relevant(options: StackSection) -> StackSection:
@@ -64,18 +72,18 @@ def _fields(section: Any) -> dict[str, Any]:
     return {k: v for k, v in fields.items() if k not in ("doc", *SELECTING)}
 
 
-def _artifacts(request: Request, background: Task | None) -> list[Task]:
+def _artifacts(request: Request, background: Task | None) -> Task | None:
     """Return the task that finds artifacts on the warps of a request, if that is asked for."""
     options = request.assembly.artifacts
     if options.method is Rejection.none or request.template is None:
-        return []
+        return None
     template = options.template
     plan = WarpPlan(request, template.warp, template.psf_model, template.stack, request.template, background)
     rows = tuple(row for row in request.rows if row.seeing <= request.template)
     visits = plan.visits(plan.warps(rows), rows)
-    static = _stack(request, visits, [], template.stack)
+    static = _stack(request, visits, template.stack)
     known = {"fwhm": round(request.template / plan.scale, 6), "margin": ARTIFACTS_MARGIN}
-    return [task("artifacts", *visits, static, **_thresholds(options), **known, subject=options)]
+    return task("artifacts", *visits, static, **_thresholds(options), **known, subject=options)
 
 
 def _thresholds(options: ArtifactsSection) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from coaddc.model.run_options import EngineOptions
+from coaddc.plan.phases import awaited
 from coaddc.plan.plan import Unit
 from coaddc.plan.task import Task
 
@@ -27,7 +28,7 @@ def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
     rows, columns = unit.patch.box.shape
     workers = engine.workers or os.cpu_count() or 1
     stacks = [t for t in unit.tasks if t.op == "stack"]
-    kept = {i.digest for t in unit.tasks if _keeps(t) for i in t.inputs}
+    kept = {i.digest for t in unit.tasks if _keeps(t) for i in t.inputs} | awaited(unit.tasks)
     making = WARPING + (MATCHING if any(t.op in SPREADING for t in unit.tasks) else 0)
     pixel = len(stacks) * (SUMS + PRODUCT) + len(kept) * WARP + (workers + 1) * (making + WARP)
     fixed = PRODUCT * len(unit.targets) * unit.patch.box.area + _bins(unit)

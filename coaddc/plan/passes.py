@@ -16,6 +16,7 @@ from coaddc.model.run_options import EngineOptions
 from coaddc.model.skymap import Patch
 from coaddc.plan.lower import lower as lower_request
 from coaddc.plan.memory import tile_rows
+from coaddc.plan.phases import late_tasks, visits_of
 from coaddc.plan.plan import Plan, Request, Target, Unit
 from coaddc.plan.recipe import recipe
 from coaddc.plan.select import Selector
@@ -171,36 +172,23 @@ def tile(plan: Plan, engine: EngineOptions) -> Plan:
 
 
 def order(plan: Plan) -> Plan:
-    """Sort tasks: exposures and what compares them, then each visit's together, then what gathers visits."""
+    """Sort tasks: exposures and what compares them, then each visit's together, then what gathers visits.
+
+    What waits for artifacts comes last, in the same order.
+    """
     return replace(plan, units=tuple(_ordered(unit) for unit in plan.units))
 
 
 def _ordered(unit: Unit) -> Unit:
     visits = visits_of(unit.tasks)
+    late = late_tasks(unit.tasks)
     place = {found.digest: i for i, found in enumerate(unit.tasks)}
-    ranked = sorted(unit.tasks, key=lambda t: (_rank(visits, t), place[t.digest]))
+    ranked = sorted(unit.tasks, key=lambda t: (_rank(visits, late, t), place[t.digest]))
     return replace(unit, tasks=tuple(ranked))
 
 
-def _rank(visits: Mapping[str, int | None], found: Task) -> tuple[int, int]:
-    visit = visits[found.digest]
+def _rank(visits: Mapping[str, int | None], late: Set[str], found: Task) -> tuple[bool, int, int]:
+    visit, waits = visits[found.digest], found.digest in late
     if visit is not None:
-        return (0 if found.op == "exposure" else 2), visit
-    return (1 if found.op == "background" else 3), 0
-
-
-#: Ops that take what all visits give.
-GATHERING = frozenset({"background", "stack", "artifacts", "psf", "coadd"})
-
-
-def visits_of(tasks: Iterable[Task]) -> dict[str, int | None]:
-    """Return the visit that each task (inputs first) is of; None for what gathers visits."""
-    visits: dict[str, int | None] = {}
-    for found in tasks:
-        if found.op == "exposure":
-            visits[found.digest] = found.subject[1].visit
-        elif found.op in GATHERING:
-            visits[found.digest] = None
-        else:
-            visits[found.digest] = visits[found.inputs[0].digest]
-    return visits
+        return waits, (0 if found.op == "exposure" else 2), visit
+    return waits, (1 if found.op == "background" else 3), 0

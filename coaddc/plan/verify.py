@@ -13,7 +13,7 @@ TAKES: dict[str, frozenset[str]] = {
     "warp": frozenset({"exposure"}),
     "level": frozenset({"warp", "background"}),
     "match": frozenset({"warp", "level", "exposure"}),
-    "filter": frozenset({"warp", "level", "exposure"}),
+    "filter": frozenset({"warp", "level", "exposure", "artifacts"}),
     "proper": frozenset({"warp", "level", "exposure"}),
     "visit": frozenset({"warp", "level", "match", "filter", "proper"}),
     "artifacts": frozenset({"warp", "level", "match", "visit", "stack"}),

@@ -43,6 +43,8 @@ class WarpPlan:
         FWHM, arcsec, of the PSF that they are matched to; None where they are not.
     background
         The task that says what is to be taken off their sky; None where nothing is.
+    artifacts
+        The task that finds what is to be kept out of warps before they are filtered; None where nothing is.
     """
 
     request: Request
@@ -51,6 +53,7 @@ class WarpPlan:
     stack: StackSection
     target: float | None
     background: Task | None = None
+    artifacts: Task | None = None
 
     @property
     def scale(self) -> float:
@@ -72,10 +75,13 @@ class WarpPlan:
 
     def visits(self, warps: Sequence[Task], rows: Sequence[ExposureRow]) -> list[Task]:
         """Join the warps of a visit's detectors, where it has several."""
-        reject = sorted(self.stack.reject)
         visit = {w.digest: row.visit for w, row in zip(warps, rows, strict=True)}
         groups = [list(group) for _, group in groupby(warps, key=lambda w: visit[w.digest])]
-        return [g[0] if len(g) == 1 else task("visit", *g, reject=reject) for g in groups]
+        return [g[0] if len(g) == 1 else task("visit", *g, reject=self._reject) for g in groups]
+
+    @property
+    def _reject(self) -> list[str]:
+        return sorted([*self.stack.reject, "CLIPPED"] if self.artifacts else self.stack.reject)
 
     def _warp(self, exposure: Task) -> Task:
         return task(
@@ -123,9 +129,8 @@ class WarpPlan:
                 "warp.matching=likelihood with stack.weighting=uniform: its weights are its definition; "
                 "leave stack.weighting at inverse_variance, or take stack.statistic=median"
             )
-        reject = sorted(self.stack.reject)
-        half = self._half([warp])
-        return task("filter", warp, origin(warp)[0], half=half, cell=FILTER_CELL, reject=reject)
+        inputs = warp, origin(warp)[0], *((self.artifacts,) if self.artifacts else ())
+        return task("filter", *inputs, half=self._half([warp]), cell=FILTER_CELL, reject=self._reject)
 
     def _proper(self, warps: list[Task]) -> list[Task]:
         """Convolve warps so that their mean is the proper coadd; each kernel depends on all exposures.

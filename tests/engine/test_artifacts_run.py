@@ -1,5 +1,6 @@
 """Artifacts found within a plan: what is rejected, what stays, and how it is kept."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from coaddc.model.assembly import ArtifactsSection, Matching, PsfModelSection, R
 from coaddc.model.images import Coadd
 from coaddc.model.mask import bit
 from coaddc.model.product import Product
+from coaddc.plan.phases import awaited
 from tests.assemblies import MemorySurvey, assembly, small_survey
 from tests.engine.test_run import compiled, only, run
 
@@ -106,6 +108,50 @@ def test_the_pixels_and_the_template_have_a_psf_each() -> None:
     both = only(run(with_trail(survey), assembly(artifacts=COMPARE, **sharp)))
     assert np.median(both.psf.fwhm) == pytest.approx(0.97, abs=0.03)
     assert 2 in both.artifacts
+
+
+@pytest.fixture(scope="module")
+def filtered() -> list[Coadd]:
+    """Return likelihood coadds of a clean survey, of one with a trail, and with it rejected, in tiles too."""
+    survey, _ = small_survey(visits=5)
+    trailed, sections = with_trail(survey), {"warp": WarpSection(matching=Matching.likelihood)}
+    return [
+        only(run(survey, assembly(**sections))),
+        only(run(trailed, assembly(**sections))),
+        only(run(trailed, assembly(artifacts=COMPARE, **sections))),
+        only(run(trailed, assembly(artifacts=COMPARE, **sections), tile=160)),
+    ]
+
+
+def test_a_trail_is_taken_out_before_a_filter_spreads_it(filtered: list[Coadd]) -> None:
+    clean, spoilt, mended = (coadd.stacked.image for coadd in filtered[:3])
+    sigma = np.sqrt(filtered[0].stacked.variance)
+    trail = (spoilt - clean > 3.0 * sigma) & (clean < 10.0 * sigma)  # stars change with their profile
+    assert trail.sum() > 3000
+    left = np.abs(mended - clean) / sigma
+    assert np.nanmean(left[trail]) < 0.4
+    assert np.nanmax(left[trail]) < 2.0
+    assert filtered[2].artifacts[2].size > 1000
+
+
+def test_filtering_after_the_search_does_not_depend_on_the_cut(filtered: list[Coadd]) -> None:
+    whole, cut = (coadd.stacked for coadd in filtered[2:])
+    differ = np.abs(whole.image - cut.image) / np.sqrt(whole.variance)
+    assert np.nanmean(differ > 0.1) < 0.01  # where the few pixels that are found otherwise are felt
+    assert np.nanmean(differ > 1.0) < 1e-4
+
+
+def test_memory_counts_the_warps_that_wait_for_the_search() -> None:
+    survey, _ = small_survey(visits=5)
+    sections = {"warp": WarpSection(matching=Matching.likelihood)}
+    plain, waiting = (
+        compiled(survey, [assembly(artifacts=options, **sections)]).units[0]
+        for options in (ArtifactsSection(), COMPARE)
+    )
+    assert awaited(plain.tasks) == frozenset()
+    ops = Counter(t.op for t in waiting.tasks if t.digest in awaited(waiting.tasks))
+    assert ops == {"warp": 10, "artifacts": 1}
+    assert waiting.memory > plain.memory
 
 
 def test_a_file_keeps_and_gives_back_what_was_rejected(
