@@ -41,16 +41,19 @@ class SkyLevel:
     noise: float
 
 
-def measure_sky(coadds: Mapping[str, Path]) -> list[SkyLevel]:
-    """Measure the empty sky of coadds, given by name, by the number of visits."""
-    return [level for name, path in coadds.items() for level in _levels(name, path)]
+def measure_sky(coadds: Mapping[str, Path], flat: Mapping[str, Path] | None = None) -> list[SkyLevel]:
+    """Measure the empty sky of coadds, given by name, by the number of visits.
+
+    ``flat`` gives coadds of the same pixels to look for sources on, where the sky of these is too uneven.
+    """
+    return [level for name, path in coadds.items() for level in _levels(name, path, (flat or coadds)[name])]
 
 
-def _levels(name: str, path: Path) -> list[SkyLevel]:
+def _levels(name: str, path: Path, flat: Path) -> list[SkyLevel]:
     picture = read_coadd(path)
     with fits.open(path) as hdus:
         n_image, variance = hdus["NIMAGE"].data, hdus["VARIANCE"].data
-    empty = ~_sources(picture) & ~picture.bad
+    empty = ~_sources(read_coadd(flat)) & ~picture.bad
     medians: dict[int, list[float]] = {}
     for y in range(0, n_image.shape[0] - BLOCK, BLOCK):
         for x in range(0, n_image.shape[1] - BLOCK, BLOCK):

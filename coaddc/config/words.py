@@ -135,7 +135,7 @@ def _check_value(value: Any, override: Override, catalog: Catalog) -> None:
         raise ConfigError(f"{word}: null is no value; to leave {group} unset, write ~{group}")
     if isinstance(value, list):
         raise ConfigError(f"{word}: one value of {group} a coadd; without brackets it is a sweep")
-    if value not in values:
+    if not isinstance(value, str) or value not in values:
         raise ConfigError(f"{word}: {group} has no value {value!r}{near(str(value), values)}")
 
 
