@@ -152,7 +152,9 @@ class StackSection(Section):
         "inverse_variance, inverse_variance_seeing (over FWHM squared: for point sources) or uniform",
     )
     nsigma: float = option(4.0, "clipped: reject what is further from the median, in standard deviations")
-    flux_tolerance: float = option(0.3, "clipped: and further than this part of the median: seeing varies")
+    flux_tolerance: float = option(
+        3.0, "clipped: and further than so many medians: the peaks of a star vary with seeing"
+    )
     reject: list[str] = option(["BAD", "SAT", "CR", "STREAK", "NO_DATA"], "mask planes that reject a pixel")
     propagate: dict[str, float] = option(
         {"SAT": 0.1}, "planes set in the coadd where rejected pixels with them exceed this part of the weight"

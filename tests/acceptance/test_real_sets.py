@@ -20,13 +20,15 @@ import refraction
 import vista_set
 
 
-def made(words: tuple[str, ...], name: str, scratch: pytest.TempPathFactory) -> Path:
+def made(
+    words: tuple[str, ...], name: str, scratch: pytest.TempPathFactory, label: str | None = None
+) -> Path:
     """Return the store of a set's coadds, made once for all workers, or skip where the set is absent."""
     data = real_sets.shared_folder() / "data" / name
     if not data.is_dir():
         pytest.skip(f"{data} is absent: real data are not part of the repository (see COADDC_SHARED)")
     base = scratch.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"real-{name}"
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"real-{label or name}"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return folder / "coadds" if folder.is_dir() else real_sets.build(words, data, folder)
