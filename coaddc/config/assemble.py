@@ -38,6 +38,7 @@ def assemble(job: Composed, catalog: Catalog) -> Assembly:
         psf_model=sections["psf_model"],
         stack=sections["stack"],
         artifacts=sections["artifacts"],
+        wavelength=sections.get("wavelength"),
         survey=section(job, "survey", catalog),
         skymap=section(job, "skymap", catalog),
         bands=axes.bands(job.config.get("band")),

@@ -93,7 +93,8 @@ def _said(value: Value) -> Iterator[tuple[str, Any]]:
     """Go through what a file says beside its doc; of a bundle, what it chooses."""
     for choice in value.choices:
         yield from ((name.removeprefix("override ").lstrip("/"), chosen) for name, chosen in choice.items())
-    for name, item in (value.content or {}).items():
+    content = dict(value.content or {})
+    for name, item in {**content, **(content.get(value.group) or {})}.items():
         if name not in ("doc", "defaults", value.group):
             yield name, item
 

@@ -1,20 +1,34 @@
-"""What takes the warps of all visits: stacks, and the finder of artifacts."""
+"""What takes the warps of all visits: stacks, the finder of artifacts, and the model of dispersion."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from coaddc.engine.chain import Failure, Value, failure
 from coaddc.engine.found import Artifacts
+from coaddc.model.dcr import Observed
 from coaddc.model.geom import Box
 from coaddc.model.images import Stacked, Warp
+from coaddc.model.psf import Floats
 from coaddc.ops.artifacts import find_artifacts
+from coaddc.ops.dcr import solve_subbands
 from coaddc.ops.stack import STACKS, Run, Stack
 from coaddc.plan.task import Task
 
+
+@dataclass(frozen=True, slots=True)
+class Subbands:
+    """The sub-bands of one tile, bluest first."""
+
+    parts: tuple[Stacked, ...]
+
+
 #: What a gathering task makes of one tile.
-Gathered = Stacked | Artifacts | Failure
+Gathered = Stacked | Artifacts | Subbands | Failure
+
+#: Gives the correlation of the noise of a visit's warp, by the task that makes it.
+Correlation = Callable[[Task], Floats]
 
 
 @dataclass
@@ -29,6 +43,8 @@ class Gathering:
         The pixels worked on: those of the tile, with its margin.
     visits
         Visit of each task that is of one visit, None for the others.
+    correlation
+        See `Correlation`.
     failure
         Why it cannot be made.
     """
@@ -36,6 +52,7 @@ class Gathering:
     task: Task
     box: Box
     visits: Mapping[str, int | None]
+    correlation: Correlation
     failure: Failure | None = None
     _stack: Stack | None = field(init=False, default=None)
     _kept: list[tuple[int, Warp]] = field(init=False, default_factory=list)
@@ -68,18 +85,45 @@ class Gathering:
         if failed is not None:
             return failed
         try:
-            return self._find(others) if self._stack is None else self._combine(self._stack, others, run)
+            return self._make(others, run)
         except Exception as error:
             return failure(self.task.op, error)
 
+    def _make(self, others: list[Gathered], run: Run) -> Gathered:
+        match self.task.op:
+            case "artifacts":
+                return self._find(others)
+            case "dcr":
+                return self._disentangle(others, run)
+            case "subband":
+                found = next(other for other in others if isinstance(other, Subbands))
+                part: Stacked = found.parts[self.task.params["number"]]
+                return part
+        assert self._stack is not None
+        return self._combine(self._stack, others, run)
+
     def _combine(self, stack: Stack, others: list[Gathered], run: Run) -> Stacked:
-        found = [other for other in others if isinstance(other, Artifacts)]
-        for visit, warp in self._kept:
-            for artifacts in found:
-                warp = artifacts.reject(visit, warp)
+        for warp in self._mended(others).values():
             stack.add(warp)
         self._kept.clear()
         return stack.finish(run)
+
+    def _mended(self, others: list[Gathered]) -> dict[int, Warp]:
+        """Return the warps that were kept, by visit, without the artifacts that were found on them."""
+        mended = dict(self._kept)
+        for artifacts in (other for other in others if isinstance(other, Artifacts)):
+            mended = {visit: artifacts.reject(visit, warp) for visit, warp in mended.items()}
+        return mended
+
+    def _disentangle(self, others: list[Gathered], run: Run) -> Subbands:
+        mean = next(other for other in others if isinstance(other, Stacked))
+        tasks = {self.visits[t.digest]: t for t in self.task.inputs}
+        observed = [
+            Observed(visit, warp, self.correlation(tasks[visit]))
+            for visit, warp in self._mended(others).items()
+        ]
+        self._kept.clear()
+        return Subbands(solve_subbands(observed, mean, self.task.subject, self.task.params["margin"], run))
 
     def _find(self, others: list[Gathered]) -> Artifacts:
         template = next(other for other in others if isinstance(other, Stacked))

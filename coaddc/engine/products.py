@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from coaddc.engine.chain import Chains, Failure
 from coaddc.engine.frame import Frame
+from coaddc.model.dcr import DcrModel
+from coaddc.model.errors import DataError
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.geom import Box
 from coaddc.model.images import CellPsfs, Coadd, CoaddInput, Stacked
 from coaddc.model.psf import Floats
 from coaddc.ops.coadd_psf import PsfInput, Response, coadd_psf
+from coaddc.ops.dcr_noise import power, subband_correlation
+from coaddc.ops.dispersion import Lift
 from coaddc.ops.likelihood import FilteredInput, fitted
 from coaddc.ops.match import KernelField
 from coaddc.ops.noise import combined_correlation
@@ -99,13 +105,10 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, chains: Chains) ->
     """
     inputs = []
     for task in psf.inputs:
-        frame = chains.frame(*origin(task))
-        kernels = chains.kernels(task) if task.op in CONVOLVING else None
-        if isinstance(frame, Failure):
-            return frame
-        if isinstance(kernels, Failure):
-            return kernels
-        inputs.append(_Input(task, frame, kernels, psf.params["equal"]))
+        found = _input(task, chains, equal=psf.params["equal"])
+        if isinstance(found, Failure):
+            return found
+        inputs.append(found)
     request = target.request
     y, x = request.patch.box.centre
     scale = request.patch.wcs.pixel_scale(y=y, x=x)
@@ -114,15 +117,50 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, chains: Chains) ->
         stacked=stacked,
         wcs=request.patch.wcs,
         psf=_psf(psf, inputs, scale),
-        correlation=_correlation(inputs, scale),
+        correlation=_correlation_of(target, inputs, scale),
         inputs=tuple(CoaddInput(i.row, i.weight) for i in inputs),
     )
+
+
+def _input(task: Task, chains: Chains, *, equal: bool) -> _Input | Failure:
+    frame = chains.frame(*origin(task))
+    kernels = chains.kernels(task) if task.op in CONVOLVING else None
+    if isinstance(frame, Failure):
+        return frame
+    return kernels if isinstance(kernels, Failure) else _Input(task, frame, kernels, equal)
+
+
+def warp_correlation(task: Task, chains: Chains) -> Floats:
+    """Return the correlation of the noise of an exposure's warp, as the task makes it.
+
+    Raises
+    ------
+    DataError
+        Where the exposure cannot be opened.
+    """
+    found = _input(task, chains, equal=True)
+    if isinstance(found, Failure):
+        raise DataError(found.reason)
+    return found.correlation
 
 
 def _psf(psf: Task, inputs: Sequence[_Input], scale: float) -> CellPsfs:
     box = Box(**psf.params["box"])
     responses = [i.response for i in inputs]
     return coadd_psf(responses, box, cell=psf.params["cell"], half=psf.params["half"], scale=scale)
+
+
+def _correlation_of(target: Target, inputs: Sequence[_Input], scale: float) -> Floats:
+    made = target.task.inputs[0]
+    if made.op != "subband":
+        return _correlation(inputs, scale)
+    model: DcrModel = made.inputs[0].subject
+    y, x = target.request.patch.box.centre
+    reaching = [i for i in inputs if i.frame.psf.locate(y=y, x=x)[2]] or inputs
+    lifts = [Lift.at(model.tract, model.zeniths[i.row.visit], y=y, x=x) for i in reaching]
+    noise = [i.variance(scale) * power(i.correlation) for i in reaching]
+    weights = np.array([i.own for i in reaching])
+    return subband_correlation(model, lifts, weights, np.array(noise), made.params["number"])
 
 
 def _correlation(inputs: Sequence[_Input], scale: float) -> Floats:

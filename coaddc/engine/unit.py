@@ -15,14 +15,18 @@ from coaddc.engine.chain import Chains, Failure, Open, Value, by_visit, failure
 from coaddc.engine.found import Artifacts
 from coaddc.engine.gather import Gathered, Gathering
 from coaddc.engine.ordered import ordered
-from coaddc.engine.products import finish_coadd
+from coaddc.engine.products import finish_coadd, warp_correlation
 from coaddc.model.geom import Box
 from coaddc.model.images import Coadd, Stacked
+from coaddc.model.psf import Floats
 from coaddc.ops.artifact_runs import join_runs
 from coaddc.plan.memory import halo_of, margin_of
 from coaddc.plan.phases import awaited, late_tasks, visits_of
 from coaddc.plan.plan import Target, Unit
 from coaddc.plan.task import Task, walk
+
+#: Ops whose results are made of the warps of all visits, tile by tile.
+GATHERED = frozenset({"stack", "artifacts", "dcr", "subband"})
 
 
 @dataclass
@@ -85,8 +89,8 @@ class UnitRun:
 
     def run(self, step: Callable[[], None]) -> Iterator[tuple[Target, Coadd | Failure]]:
         """Make all products; yield each with its coadd, or with why there is none."""
-        whole = _Whole({task.digest: _empty(task) for task in self._unit.tasks if task.op == "stack"})
         self._runner.offsets.update(self._backgrounds.run(self._pool, self._workers, step))
+        whole = _Whole({t.digest: _empty(t) for t in self._unit.tasks if t.op in ("stack", "subband")})
         for tile in self.tiles:
             for digest, made in self._gather(tile.grow(self._margin), step, whole.failures).items():
                 whole.put(digest, made, tile)
@@ -100,7 +104,9 @@ class UnitRun:
         made: dict[str, Gathered] = {}
         known: dict[str, Value] = {}
         for chains, tasks in self._phases:
-            gatherings = [Gathering(t, box, self._visits, failures.get(t.digest)) for t in tasks]
+            gatherings = [
+                Gathering(t, box, self._visits, self._correlation, failures.get(t.digest)) for t in tasks
+            ]
             run = partial(self._runner.run, box=box, known=dict(known))
             for values in ordered(self._pool, run, chains, ahead=self._workers):
                 for gathering in gatherings:
@@ -110,9 +116,14 @@ class UnitRun:
             for gathering in gatherings:
                 digest, result = gathering.task.digest, gathering.finish(self._pool.map, made)
                 made[digest] = result
-                if digest in self._awaited and not isinstance(result, Stacked):
+                if digest in self._awaited and isinstance(result, Artifacts | Failure):
                     known[digest] = result
         return made
+
+    def _correlation(self, visit: Task) -> Floats:
+        """Return the correlation of the noise of a visit's warp: that of its first exposure."""
+        first = visit.inputs[0] if visit.op == "visit" else visit
+        return warp_correlation(first, self._runner)
 
     def _finish(self, target: Target, whole: _Whole) -> Coadd | Failure:
         """Return the whole coadd of a target, or why there is none."""
@@ -137,7 +148,7 @@ def _phases(
     """Part tasks into what can run first and what waits for artifacts: chains, and what gathers."""
     late = late_tasks(tasks)
     parts = [[t for t in tasks if (t.digest in late) is after] for after in (False, True)]
-    return [(by_visit(part, visits), [t for t in part if t.op in ("stack", "artifacts")]) for part in parts]
+    return [(by_visit(part, visits), [t for t in part if t.op in GATHERED]) for part in parts]
 
 
 def _empty(task: Task) -> Stacked:

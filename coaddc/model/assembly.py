@@ -227,6 +227,33 @@ class ArtifactsSection(Section):
             raise ConfigError("artifacts.template.stack.statistic=mean: must be median or clipped")
 
 
+@dataclass(frozen=True, kw_only=True)
+class WavelengthSection(Section):
+    """One part of the band, from a model of how the air disperses each visit (DCR)."""
+
+    subbands: int = option(3, "number of equal parts of survey.passbands that are solved for, together")
+    subband: int = option(0, "which of them the coadd is: 0 is the bluest")
+    reference: float | None = option(
+        None, "nm, at which exposures' WCS put a source; null: mean refraction of the band"
+    )
+    smoothness: float = option(
+        0.001, "weight of the differences of neighbouring sub-bands, in that of all visits"
+    )
+    amplitude: float = option(0.0001, "weight of what differs from the mean of all visits, likewise")
+    iterations: int = option(30, "of conjugate gradients, at most")
+    tolerance: float = option(0.003, "part of the first residual at which they end")
+
+    def __post_init__(self) -> None:
+        if self.subbands < 2 or not 0 <= self.subband < self.subbands:
+            raise ConfigError(
+                f"wavelength.subband={self.subband} of wavelength.subbands={self.subbands}: two at least, "
+                "of which the first is number 0"
+            )
+        for name in ("smoothness", "amplitude", "iterations", "tolerance"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"wavelength.{name}={getattr(self, name)}: must be positive")
+
+
 @dataclass(frozen=True)
 class Assembly:
     """One fully resolved request: which coadd of what, made how.
@@ -250,6 +277,8 @@ class Assembly:
         The words of the command line that led to it.
     background
         The section of the key `background`; None where it is not set.
+    wavelength
+        The section of the key `wavelength`; None where it is not set.
     """
 
     keys: Mapping[str, str]
@@ -266,6 +295,7 @@ class Assembly:
     config: Mapping[str, Any]
     overrides: tuple[str, ...] = ()
     background: BackgroundSection | None = None
+    wavelength: WavelengthSection | None = None
 
     @property
     def sky_matching(self) -> BackgroundSection | None:

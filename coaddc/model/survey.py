@@ -12,10 +12,25 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from coaddc.model.air import Air
 from coaddc.model.errors import ConfigError
 from coaddc.model.mask import bits
 from coaddc.model.options import option
 from coaddc.model.simulation import Simulation
+
+#: Wavelengths, nm, between which a band of the common systems has more than half of its peak throughput.
+PASSBANDS = {
+    "u": [330.0, 395.0],
+    "g": [400.0, 550.0],
+    "r": [555.0, 690.0],
+    "i": [695.0, 815.0],
+    "z": [820.0, 925.0],
+    "y": [930.0, 1060.0],
+    "Y": [970.0, 1070.0],
+    "J": [1170.0, 1335.0],
+    "H": [1490.0, 1785.0],
+    "Ks": [1990.0, 2310.0],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,10 +227,17 @@ class Survey:
     cards: Cards = option(Cards(), "which cards of the header say what an exposure is")
     bands: dict[str, str] = option({}, "band of a filter, by its full name or its first word")
     site: Site = option(Site(), "where the telescope stands")
+    air: Air = option(Air(), "the air above it, for sub-bands of a band")
+    passbands: dict[str, list[float]] = option(
+        PASSBANDS, "band: first and last wavelength, nm, for sub-bands"
+    )
     simulation: Simulation | None = option(None, "what to simulate where the path holds nothing yet")
 
     def __post_init__(self) -> None:
         bits(self.mask.planes)
+        for band, edges in self.passbands.items():
+            if len(edges) != 2 or not 0 < edges[0] < edges[1]:
+                raise ConfigError(f"survey.passbands.{band}={edges}: expected first and last wavelength, nm")
         for field, value in self._substitutions().items():
             if value.count("->") != 1:
                 raise ConfigError(f"survey.{field}={value!r}: expected 'old -> new', a substitution")

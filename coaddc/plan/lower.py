@@ -10,6 +10,7 @@ from coaddc.model.assembly import ArtifactsSection, Matching, Rejection, StackSe
 from coaddc.model.digest import digest
 from coaddc.model.product import Product
 from coaddc.plan.background import background_task
+from coaddc.plan.dcr import subband
 from coaddc.plan.plan import Request, Target
 from coaddc.plan.recipe import SELECTING, plain, recipe
 from coaddc.plan.task import Task, task
@@ -34,6 +35,8 @@ def lower(request: Request) -> Target:
     )
     warps = plan.warps(request.rows)
     stack = _stack(request, plan.visits(warps, request.rows), assembly.stack, found)
+    if assembly.wavelength is not None:
+        stack = subband(request, stack)
     psf = _psf(request, warps, plan.scale)
     what = recipe(assembly)
     coadd = task("coadd", stack, psf, data_id=dict(request.data_id), recipe=digest(what), subject=request)

@@ -13,8 +13,14 @@ from coaddc.plan.task import Task
 PRODUCT, SUMS, WARP, WARPING, MATCHING = 14, 46, 16, 40, 80
 #: Bytes an exposure's bin, of those in which skies are compared.
 BIN = 80
+#: Bytes a pixel of a sub-band while it is solved for, and in the end.
+SUBBAND = 16
+#: Pixels of a square in which sub-bands are solved for.
+SQUARE = 660**2
 #: Ops that need pixels beyond those they give, as far as their parameter ``half`` says.
 SPREADING = frozenset({"match", "filter", "proper"})
+#: Ops that look at the warps of all visits together.
+GATHERING = frozenset({"artifacts", "dcr"})
 #: Rows below which a tile is not cut further: halos would cost more than they save.
 SMALLEST = 64
 GIB = 1 << 30
@@ -31,7 +37,8 @@ def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
     kept = {i.digest for t in unit.tasks if _keeps(t) for i in t.inputs} | awaited(unit.tasks)
     making = WARPING + (MATCHING if any(t.op in SPREADING for t in unit.tasks) else 0)
     pixel = len(stacks) * (SUMS + PRODUCT) + len(kept) * WARP + (workers + 1) * (making + WARP)
-    fixed = PRODUCT * len(unit.targets) * unit.patch.box.area + _bins(unit)
+    pixel += sum(SUBBAND * len(t.params["bend"]) for t in unit.tasks if t.op == "dcr")
+    fixed = PRODUCT * len(unit.targets) * unit.patch.box.area + _bins(unit) + workers * _solving(unit)
     room = int(engine.memory * GIB) - fixed
     halo = halo_of(unit.tasks) + margin_of(unit.tasks)
     most = max(room // (pixel * (columns + 2 * halo)) - 2 * halo, SMALLEST)
@@ -46,15 +53,21 @@ def _bins(unit: Unit) -> int:
     return max((BIN * n * unit.patch.box.area // side for n, side in counts), default=0)
 
 
+def _solving(unit: Unit) -> int:
+    """Return the bytes of one square being solved: what disperses each visit, and the inverse."""
+    solutions = [(len(t.inputs), len(t.params["bend"])) for t in unit.tasks if t.op == "dcr"]
+    return max((SQUARE * (visits * (4 * n + 8) + 40 * n**2) for visits, n in solutions), default=0)
+
+
 def _keeps(task: Task) -> bool:
     """Say whether a task needs all of its warps at once."""
     waits = any(i.op == "artifacts" for i in task.inputs)
-    return task.op == "artifacts" or (task.op == "stack" and (waits or task.params["statistic"] != "mean"))
+    return task.op in GATHERING or (task.op == "stack" and (waits or task.params["statistic"] != "mean"))
 
 
 def margin_of(tasks: tuple[Task, ...]) -> int:
     """Return how far, pixels, whole tiles must reach beyond what is kept of them."""
-    return max((int(t.params["margin"]) for t in tasks if t.op == "artifacts"), default=0)
+    return max((int(t.params["margin"]) for t in tasks if t.op in GATHERING), default=0)
 
 
 def halo_of(tasks: tuple[Task, ...]) -> int:

@@ -14,6 +14,7 @@ from coaddc.model.errors import PlanError, near
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.run_options import EngineOptions
 from coaddc.model.skymap import Patch
+from coaddc.plan.dcr import check_subbands, placed_zenith
 from coaddc.plan.lower import lower as lower_request
 from coaddc.plan.memory import tile_rows
 from coaddc.plan.phases import late_tasks, visits_of
@@ -31,6 +32,7 @@ def select(assemblies: Sequence[Assembly], selector: Selector, patches: PatchesO
     requests: dict[str, Request] = {}
     for assembly in _distinct(assemblies):
         for band in _bands(assembly, selector):
+            check_subbands(assembly, band)
             admitted = selector.admitted(assembly.sections, band)
             targets = target_fwhm(assembly, admitted), template_fwhm(assembly, admitted)
             for patch in patches(assembly):
@@ -94,7 +96,8 @@ def _request(
     targets: tuple[float | None, float | None],
 ) -> Request:
     chosen = selector.select(assembly.sections, band, patch)
-    rows, notes = chosen.rows, chosen.notes
+    rows, unknown = placed_zenith(assembly, chosen.rows)
+    notes = (*chosen.notes, *unknown)
     if targets[0] is not None:
         rows, wider = _narrower(assembly, rows, targets[0])
         notes = (*notes, *wider)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from coaddc.plan.task import Task
 
 #: Ops that take what all visits give.
-GATHERING = frozenset({"background", "stack", "artifacts", "psf", "coadd"})
+GATHERING = frozenset({"background", "stack", "artifacts", "dcr", "subband", "psf", "coadd"})
 
 
 def visits_of(tasks: Iterable[Task]) -> dict[str, int | None]:

@@ -13,8 +13,10 @@ from coaddc.model.assembly import Assembly, Matching, Rejection
 SELECTING = ("where", "order_by", "keep")
 #: Fields of a survey that say where it is, what it is called and how it came to be, not how it is read.
 SURVEY_LABELS = frozenset({"doc", "name", "path", "strict", "simulation"})
+#: Fields of a survey that only the sub-bands of a band depend on.
+OF_SUBBANDS = frozenset({"air", "passbands"})
 #: Fields of a survey that its exposures' pixels do not depend on.
-NOT_READING = SURVEY_LABELS | {"start"}
+NOT_READING = SURVEY_LABELS | OF_SUBBANDS | {"start"}
 
 
 def recipe(assembly: Assembly) -> dict[str, Any]:
@@ -30,7 +32,8 @@ def recipe(assembly: Assembly) -> dict[str, Any]:
     }
     if matched := assembly.sky_matching:
         sections["background"] = _stripped(plain(asdict(matched)), selecting_only=False)
-    survey = {k: v for k, v in assembly.config.get("survey", {}).items() if k not in SURVEY_LABELS}
+    unread = SURVEY_LABELS if assembly.wavelength else SURVEY_LABELS | OF_SUBBANDS
+    survey = {k: v for k, v in assembly.config.get("survey", {}).items() if k not in unread}
     return {**{key: fields for key, fields in sections.items() if fields}, "survey": survey}
 
 

@@ -22,6 +22,8 @@ OP_VERSIONS: Mapping[str, int] = MappingProxyType(
         "visit": 1,
         "artifacts": 2,
         "stack": 1,
+        "dcr": 1,
+        "subband": 1,
         "psf": 2,
         "coadd": 1,
     }

@@ -19,7 +19,9 @@ TAKES: dict[str, frozenset[str]] = {
     "artifacts": frozenset({"warp", "level", "match", "visit", "stack"}),
     "stack": frozenset({"warp", "level", "match", "filter", "proper", "visit", "artifacts"}),
     "psf": frozenset({"warp", "level", "match", "filter", "proper"}),
-    "coadd": frozenset({"stack", "psf"}),
+    "dcr": frozenset({"match", "visit", "artifacts", "stack"}),
+    "subband": frozenset({"dcr"}),
+    "coadd": frozenset({"stack", "subband", "psf"}),
 }
 
 
