@@ -1,4 +1,4 @@
-"""What rejecting outliers costs bright stars in mixed seeing where nothing is to be rejected: coaddc and SWarp.
+"""What rejecting outliers costs bright stars in mixed seeing, with nothing to reject: coaddc and SWarp.
 
 python benchmarks/bright_stars.py [--count N] [--side PIXELS] [--folder FOLDER]
 """
@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 #: Values of stack and artifacts, and what SWarp has; the first of each is what the others are compared with.
 OURS = tuple((stack, found) for stack in ("mean", "clipped", "median") for found in ("none", "compareWarp"))
+SETTINGS = {"FSCALASTRO_TYPE": "VARIABLE", "GAIN_DEFAULT": "1e12"}  # of 0, CLIPPED would clip nothing
 THEIRS = ("WEIGHTED", "CLIPPED", "MEDIAN")
 #: The radius of the aperture of stars, of 1e5 nJy each, and their distance from edges, pixels.
 APERTURE, MARGIN = 25.0, 30
@@ -40,7 +41,7 @@ def images(folder: Path, field: Field) -> dict[str, tuple[Floats, fits.Header]]:
     grid = next(iter(made.values()))[1]
     level_weights(folder, Wcs(grid))
     for kind in THEIRS:
-        run_swarp(folder, "swarp", grid, {"COMBINE_TYPE": kind, "FSCALASTRO_TYPE": "VARIABLE"})
+        run_swarp(folder, "swarp", grid, {**SETTINGS, "COMBINE_TYPE": kind})
         made[f"SWarp {kind}"] = read_swarp(folder, "swarp").image, grid
     return made
 
