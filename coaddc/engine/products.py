@@ -147,7 +147,7 @@ def warp_correlation(task: Task, chains: Chains) -> Floats:
 def _psf(psf: Task, inputs: Sequence[_Input], scale: float) -> CellPsfs:
     box = Box(**psf.params["box"])
     responses = [i.response for i in inputs]
-    return coadd_psf(responses, box, cell=psf.params["cell"], half=psf.params["half"], scale=scale)
+    return coadd_psf(responses, box, **{k: psf.params[k] for k in ("cell", "half", "median")}, scale=scale)
 
 
 def _correlation_of(target: Target, inputs: Sequence[_Input], scale: float) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,11 @@ from coaddc.model.images import CellPsfs
 from coaddc.model.psf import Floats, fwhm
 from coaddc.ops.fourier import convolve_same
 from coaddc.ops.match import KernelField, WarpedPsf
+
+#: Places on either axis of a cell at which it is asked whether an exposure covers them.
+PLACES = 8
+#: Cells on either axis over which the PSF of one exposure counts as the same.
+BLOCK = 4
 
 
 class Response(Protocol):
@@ -48,11 +53,14 @@ class PsfInput:
         return image[more : image.shape[0] - more, more : image.shape[1] - more]
 
 
-def coadd_psf(inputs: Sequence[Response], box: Box, *, cell: int, half: int, scale: float) -> CellPsfs:
-    """Return the PSF of a coadd at the centres of its cells.
+def coadd_psf(
+    inputs: Sequence[Response], box: Box, *, cell: int, half: int, scale: float, median: bool = False
+) -> CellPsfs:
+    """Return the PSF of a coadd in its cells.
 
-    The mean, by weight, of the inputs that reach a cell's centre; where none does, of those that reach
-    one of its corners. What single pixels rejected is not followed: the mask plane INEXACT_PSF says where.
+    The mean of the inputs, each by its weight times the part of the cell that it covers. The PSF of an input
+    is that at the middle of what it covers of `BLOCK` by `BLOCK` cells. What single pixels rejected is not
+    followed: the mask plane INEXACT_PSF says where.
 
     Parameters
     ----------
@@ -66,32 +74,56 @@ def coadd_psf(inputs: Sequence[Response], box: Box, *, cell: int, half: int, sca
         Stamps are (2 half + 1) square.
     scale
         Pixel scale of the tract, arcsec.
+    median
+        Whether the coadd is the median of its inputs: the PSF then is, pixel by pixel, that of those which
+        cover most of the cell. It is what sources look like that are brighter than the noise of one input.
     """
-    rows, columns = (-(-n // cell) for n in box.shape)
+    parts = np.array([_covered(i.psf, box, cell) for i in inputs])
+    _, rows, columns = parts.shape
     stamps = np.full((rows, columns, 2 * half + 1, 2 * half + 1), np.nan, np.float32)
     widths = np.full((rows, columns), np.nan)
-    for i in range(rows):
-        for j in range(columns):
-            y0, x0 = box.y0 + i * cell, box.x0 + j * cell
-            part = Box(y0=y0, y1=y0 + cell, x0=x0, x1=x0 + cell).clip(box)
-            mean = _mean_stamp(inputs, part, half)
-            if mean is not None:
-                stamps[i, j] = mean
-                widths[i, j] = fwhm(mean) * scale
+    for i in range(0, rows, BLOCK):
+        for j in range(0, columns, BLOCK):
+            block = parts[:, i : i + BLOCK, j : j + BLOCK]
+            corner = Box(y0=box.y0 + i * cell, y1=box.y1, x0=box.x0 + j * cell, x1=box.x1)
+            used = [k for k in range(len(inputs)) if block[k].any()]
+            seen = {k: _seen(inputs[k], block[k], corner, cell, half) for k in used}
+            for row, column in np.argwhere(block.any(0)):
+                found = _combined(inputs, seen, block[:, row, column], median)
+                stamps[i + row, j + column] = found
+                widths[i + row, j + column] = fwhm(found) * scale
     return CellPsfs(cell, stamps, widths)
 
 
-def _mean_stamp(inputs: Sequence[Response], cell: Box, half: int) -> Floats | None:
-    """Return the mean PSF at a cell's centre, None where no input reaches the cell."""
-    y, x = cell.centre
-    corners = [(v, u) for v in (cell.y0, cell.y1 - 1) for u in (cell.x0, cell.x1 - 1)]
-    reach = [i for i in inputs if i.psf.locate(y=y, x=x)[2]]
-    if not reach:
-        reach = [i for i in inputs if any(i.psf.locate(y=v, x=u)[2] for v, u in corners)]
-    if not reach:
-        return None
-    weights = np.array([i.weight for i in reach])
-    images = np.array([i.stamp(y=y, x=x, half=half) for i in reach])
-    total = np.tensordot(weights / weights.sum(), images, axes=1)
-    mean: Floats = total / total.sum()
-    return mean
+def _seen(source: Response, parts: Floats, corner: Box, cell: int, half: int) -> Floats:
+    """Return an input's PSF in the middle of what it covers of cells (rows, columns) from a corner on."""
+    place = []
+    for axis, (start, stop) in enumerate(((corner.y0, corner.y1), (corner.x0, corner.x1))):
+        edges = np.minimum(start + cell * np.arange(parts.shape[axis] + 1), stop)
+        place.append(np.average((edges[:-1] + edges[1:] - 1) / 2.0, weights=parts.sum(axis=1 - axis)))
+    return source.stamp(y=float(place[0]), x=float(place[1]), half=half)
+
+
+def _combined(inputs: Sequence[Response], seen: Mapping[int, Floats], parts: Floats, median: bool) -> Floats:
+    """Return the PSF of a cell of which each input covers a part."""
+    if median:
+        most = min(0.5, float(parts.max()))
+        image: Floats = np.median([stamp for k, stamp in seen.items() if parts[k] >= most], axis=0)
+    else:
+        image = np.sum([parts[k] * inputs[k].weight * stamp for k, stamp in seen.items()], axis=0)
+    result: Floats = image / image.sum()
+    return result
+
+
+def _covered(psf: WarpedPsf, box: Box, cell: int) -> Floats:
+    """Return which part of each cell of a box an exposure covers, (rows, columns)."""
+    step = cell / PLACES
+    axes = [
+        np.arange(start + step / 2 - 0.5, stop, step) for start, stop in ((box.y0, box.y1), (box.x0, box.x1))
+    ]
+    inside = psf.covers(*np.meshgrid(*axes, indexing="ij")).astype(np.float64)
+    for axis in (0, 1):
+        starts = np.arange(0, inside.shape[axis], PLACES)
+        counts = np.diff(np.append(starts, inside.shape[axis]))
+        inside = np.moveaxis(np.moveaxis(np.add.reduceat(inside, starts, axis), axis, -1) / counts, -1, axis)
+    return inside

@@ -47,6 +47,14 @@ class WarpedPsf:
         ny, nx = self.shape
         return float(np.clip(v, 0, ny - 1)), float(np.clip(u, 0, nx - 1)), inside
 
+    def covers(self, y: Floats, x: Floats) -> NDArray[np.bool_]:
+        """Say of tract pixels whether they lie within the centres of the exposure's outermost pixels."""
+        ra, dec = self.tract.to_sky(x=x, y=y)
+        u, v = self.wcs.to_pixel(ra=ra, dec=dec)
+        ny, nx = self.shape
+        inside: NDArray[np.bool_] = (u >= 0) & (u <= nx - 1) & (v >= 0) & (v <= ny - 1)
+        return inside
+
     def jacobian(self, *, y: float, x: float) -> Floats:
         """Return d(x, y of the exposure)/d(x, y of the tract), (2, 2), at or near a tract pixel."""
         v, u, y, x = self._nearest(y, x)

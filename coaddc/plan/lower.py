@@ -17,7 +17,7 @@ from coaddc.plan.task import Task, task
 from coaddc.plan.warps import WarpPlan
 
 #: Side, pixels, of the cells in which a coadd's PSF is given.
-PSF_CELL = 512
+PSF_CELL = 128
 #: Half-width of the stamps of a coadd's PSF, in FWHM.
 PSF_REACH = 4.0
 #: How far, pixels, warps and template reach beyond the tile whose artifacts are looked for.
@@ -96,9 +96,10 @@ def _thresholds(options: ArtifactsSection) -> dict[str, Any]:
 
 def _psf(request: Request, warps: list[Task], scale: float) -> Task:
     uniform = Weighting.uniform is request.assembly.stack.weighting
-    equal = uniform or request.assembly.stack.statistic is Statistic.median
     width = request.target or max(row.seeing for row in request.rows)
     if request.assembly.warp.matching is Matching.likelihood:
         width *= math.sqrt(2.0)  # a PSF correlated with itself
     half = min(60, math.ceil(PSF_REACH * width / scale))
-    return task("psf", *warps, equal=equal, cell=PSF_CELL, half=half, box=asdict(request.patch.box))
+    median = request.assembly.stack.statistic is Statistic.median
+    cells = {"cell": PSF_CELL, "half": half, "box": asdict(request.patch.box)}
+    return task("psf", *warps, equal=uniform or median, median=median, **cells)
