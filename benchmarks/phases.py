@@ -30,7 +30,7 @@ PHASES = {
     "scan": ("coaddc.build:scan",),
     "scan: digests of files": ("coaddc.io.exposures.row:content_digest",),
     "scan: PSF models": ("coaddc.io.exposures.row:find_psf", "coaddc.io.exposures.row:_size"),
-    "scan: noise": ("coaddc.io.exposures.pixel_reader:PixelReader.hold",),
+    "scan: noise": ("coaddc.io.exposures.pixel_reader:PixelReader._find_noise",),
     "scan: other of a row": ("coaddc.io.exposures.scan:make_row",),
     "compile": ("coaddc.build:compile_suite",),
     "read pixels": ("coaddc.io.exposures.pixel_reader:PixelReader.read",),

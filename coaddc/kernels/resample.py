@@ -31,6 +31,7 @@ def resample(
     active: NDArray[np.bool_],
     grid: tuple[int, int, int],
     corner: tuple[int, int],
+    window: tuple[int, int, int, int],
     weight: float,
     no_data: int,
     outputs: tuple[Image, Image, Mask, Image],
@@ -66,19 +67,21 @@ def resample(
         Pixels from node to node, and the output's pixel (y, x) of the first node.
     corner
         Pixel (y, x) of the outputs' first one.
+    window
+        What of the outputs is made: their rows from and to, their columns from and to.
     weight
         What valid positions get as weight.
     no_data
         Bit that marks those without data, in mask and output.
     outputs : image, variance, mask, weight, each (ny, nx)
-        Overwritten; where there is no data 0, infinity, ``no_data`` and 0.
+        Written where there is data; elsewhere only the mask, where it has ``no_data`` among other bits.
     """
     step, grid_y, grid_x = grid
     out_image, out_variance, out_mask, out_weight = outputs
     image, variance, mask = source
     source_y, source_x = source_corner
     taps = len(sizes[0])
-    ny, nx = out_image.shape
+    y0, y1, x0, x1 = window
     rows = np.empty((3, nodes.shape[2]))
     place = np.empty((2, _RUN), np.int64)  # pixel at or below the position, in the section: y, x
     phase = np.empty((2, _RUN), np.float32)
@@ -86,20 +89,16 @@ def resample(
     valid = np.empty(_RUN, np.bool_)
     wy, wx = np.empty(2 * taps * _RUN, np.float32), np.empty(2 * taps * _RUN, np.float32)
     value, noise = np.empty(_RUN, np.float32), np.empty(_RUN, np.float32)
-    for row in range(ny):
-        out_image[row] = 0.0
-        out_variance[row] = np.inf
-        out_mask[row] = no_data
-        out_weight[row] = 0.0
+    for row in range(y0, y1):
         cell_y = (corner[0] + row - grid_y) // step - 1
         if not active[cell_y].any():
             continue
         _row_of_nodes(nodes, cell_y, (corner[0] + row - grid_y) / step - 1 - cell_y, rows)
-        column = 0
-        while column < nx:
+        column = x0
+        while column < x1:
             cell = (corner[1] + column - grid_x) // step - 1
             node = grid_x + (cell + 1) * step - corner[1]
-            n = min(min(nx, node + step) - column, _RUN)
+            n = min(min(x1, node + step) - column, _RUN)
             if active[cell_y, cell]:
                 _place(rows, cell, column - node, step, limits, n, place, phase, area, valid)
                 for k in range(n):

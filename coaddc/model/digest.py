@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +41,14 @@ def digest(*values: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=LENGTH // 2).hexdigest()
 
 
-def digest_file(path: Path, chunk: int = 1 << 22) -> str:
-    """Return the digest of a file's bytes."""
-    state = hashlib.blake2b(digest_size=LENGTH // 2)
-    for block in _blocks(path, chunk):
-        state.update(block)
-    return state.hexdigest()
+def digest_file(path: Path, chunk: int = 1 << 18) -> str:
+    """Return the digest of a file's bytes.
 
-
-def _blocks(path: Path, chunk: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(chunk):
-            yield block
+    Half of its SHA-256, for which today's processors have instructions.
+    """
+    with path.open("rb", buffering=0) as file:
+        state = hashlib.sha256()
+        block = memoryview(bytearray(chunk))
+        while size := file.readinto(block):
+            state.update(block[:size])
+    return state.hexdigest()[:LENGTH]

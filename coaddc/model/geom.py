@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -59,3 +60,10 @@ class Box:
     def contains(self, *, y: float, x: float) -> bool:
         """Say whether a position lies inside."""
         return self.y0 - 0.5 <= y < self.y1 - 0.5 and self.x0 - 0.5 <= x < self.x1 - 0.5
+
+
+def blocks(box: Box, shape: tuple[int, int]) -> Iterator[Box]:
+    """Cut a box into blocks of at most this shape (ny, nx), row by row."""
+    for y in range(box.y0, box.y1, shape[0]):
+        for x in range(box.x0, box.x1, shape[1]):
+            yield Box(y0=y, y1=y + shape[0], x0=x, x1=x + shape[1]).clip(box)

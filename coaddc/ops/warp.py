@@ -8,12 +8,15 @@ from coaddc.kernels.prefilter import prefilter
 from coaddc.kernels.resample import resample
 from coaddc.kernels.spread import spread_mask
 from coaddc.model.assembly import Interpolant
-from coaddc.model.geom import Box
+from coaddc.model.geom import Box, blocks
 from coaddc.model.images import Exposure, Image, Mask, Pixels, Warp
 from coaddc.model.mask import bit, bits
 from coaddc.ops.interpolant import interpolant_1d
 from coaddc.ops.orientation import Orientation
 from coaddc.ops.pixel_map import PixelMap
+
+#: Rows and columns that are worked on at a time: what they need stays in the processor's caches.
+BLOCK = (256, 1024)
 
 #: Planes whose pixels are replaced before they are interpolated, and spread over all that they touch.
 REJECT = ("BAD", "SAT", "CR", "NO_DATA")
@@ -63,32 +66,55 @@ def warp(
     part = box.clip(pixel_map.box)
     scheme = interpolant_1d(interpolant)
     turn = Orientation.of(pixel_map)
-    section = turn.box(needed.grow(scheme.margin))
-    read = exposure.read(needed.grow(scheme.margin + MARGIN).clip(Box.of_shape(exposure.shape)))
-    planes = _prepare(_filled(turn.pixels(read)), section, turn.limits, scheme)
-    ny, nx = part.shape
-    outputs = (
-        np.empty((ny, nx), np.float32),
-        np.empty((ny, nx), np.float32),
-        np.empty((ny, nx), np.int32),
-        np.empty((ny, nx), np.float32),
+    nodes = turn.nodes(pixel_map.nodes)
+    margin = scheme.margin + MARGIN
+    source = exposure if exposure.seekable else _Held(exposure, needed.grow(margin))
+    made = Warp(part, *_no_data(part.shape))
+    for block in blocks(part, BLOCK):
+        needed = pixel_map.source_box(block)
+        if needed is None:
+            continue
+        section = turn.box(needed.grow(scheme.margin))
+        read = source.read(needed.grow(margin).clip(Box.of_shape(exposure.shape)))
+        resample(
+            scheme.weights,
+            scheme.variances,
+            scheme.sizes,
+            _prepare(_filled(turn.pixels(read)), section, turn.limits, scheme),
+            (section.y0, section.x0),
+            turn.limits,
+            nodes,
+            pixel_map.active,
+            (pixel_map.step, *pixel_map.origin),
+            (part.y0, part.x0),
+            (block.y0 - part.y0, block.y1 - part.y0, block.x0 - part.x0, block.x1 - part.x0),
+            weight,
+            bit("NO_DATA"),
+            (made.image, made.variance, made.mask, made.weight),
+        )
+    return made
+
+
+class _Held:
+    """A section of an exposure, read once."""
+
+    def __init__(self, exposure: Exposure, box: Box) -> None:
+        self._pixels = exposure.read(box.clip(Box.of_shape(exposure.shape)))
+
+    def read(self, box: Box) -> Pixels:
+        """Return a box of it, as views."""
+        pixels, at = self._pixels, box.within(self._pixels.box)
+        return Pixels(box, pixels.image[at], pixels.variance[at], pixels.mask[at])
+
+
+def _no_data(shape: tuple[int, int]) -> tuple[Image, Image, Mask, Image]:
+    """Return the image, variance, mask and weight of a warp that has no data yet."""
+    return (
+        np.zeros(shape, np.float32),
+        np.full(shape, np.inf, np.float32),
+        np.full(shape, bit("NO_DATA"), np.int32),
+        np.zeros(shape, np.float32),
     )
-    resample(
-        scheme.weights,
-        scheme.variances,
-        scheme.sizes,
-        planes,
-        (section.y0, section.x0),
-        turn.limits,
-        turn.nodes(pixel_map.nodes),
-        pixel_map.active,
-        (pixel_map.step, *pixel_map.origin),
-        (part.y0, part.x0),
-        weight,
-        bit("NO_DATA"),
-        outputs,
-    )
-    return Warp(part, *outputs)
 
 
 def _prepare(

@@ -50,6 +50,11 @@ class MemoryExposure:
         ny, nx = self.image.shape
         return ny, nx
 
+    @property
+    def seekable(self) -> bool:
+        """A section is there without what lies around it."""
+        return True
+
     def read(self, box: Box) -> Pixels:
         """Return copies of the pixels of a box that lies inside the image.
 

@@ -34,10 +34,10 @@ def run(scheme: Interpolant1d, planes: tuple, affine: Affine, corner: tuple[int,
     image, variance = (np.pad(p, margin, mode="reflect") for p in planes[:2])
     mask = np.pad(planes[2], margin)
     outputs = (
-        np.empty(shape, np.float32),
-        np.empty(shape, np.float32),
-        np.empty(shape, np.int32),
-        np.empty(shape, np.float32),
+        np.zeros(shape, np.float32),
+        np.full(shape, np.inf, np.float32),
+        np.full(shape, NO_DATA, np.int32),
+        np.zeros(shape, np.float32),
     )
     active = np.ones((affine.nodes.shape[1] - 3, affine.nodes.shape[2] - 3), np.bool_)
     resample(
@@ -51,6 +51,7 @@ def run(scheme: Interpolant1d, planes: tuple, affine: Affine, corner: tuple[int,
         active,
         (affine.step, *affine.origin),
         corner,
+        (0, shape[0], 0, shape[1]),
         2.5,
         NO_DATA,
         outputs,

@@ -14,7 +14,7 @@ from coaddc.model.errors import DataError
 from coaddc.model.survey import Survey
 
 #: Raised whenever the same files give other pixels or another PSF than before.
-READER_VERSION = 1
+READER_VERSION = 2
 
 #: Fields of a survey that say which exposures there are, not what they hold.
 _NOT_CONTENT = ("doc", "name", "path", "strict", "start", "image", "site", "simulation")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from coaddc.io.exposures.describe import Description, sibling
 from coaddc.io.exposures.sky import Sky, measure_sky, read_spline_sky
 from coaddc.model.errors import DataError
-from coaddc.model.geom import Box
+from coaddc.model.geom import Box, blocks
 from coaddc.model.images import Mask, Pixels
 from coaddc.model.mask import PLANES, bit, bits
 from coaddc.model.survey import MaskKind, SkyKind, VarianceKind
@@ -23,7 +24,14 @@ BAD = bits(["BAD", "SAT", "CR", "NO_DATA"])
 #: Side of the mesh where only the noise is asked for, pixels.
 NOISE_CELL = 64
 
-Doubles = NDArray[np.float64]
+#: Of so many rows, so many tell the noise.
+NOISE_ROWS = (64, 16)
+
+#: Rows that are looked at together: little enough for the processor's caches.
+STRIP = 128
+
+#: Floats, single or double precision as the file has them.
+Floats = NDArray[Any]
 
 
 class PixelReader:
@@ -41,7 +49,7 @@ class PixelReader:
         self._described = description
         self._noise = noise
         self._sky: Sky | None = None
-        self._held: tuple[Doubles, Mask, Doubles | None] | None = None
+        self._held: tuple[Floats, Mask, Floats | None] | None = None
         self._lock = threading.RLock()
 
     @property
@@ -59,16 +67,37 @@ class PixelReader:
         """
         if box.clip(self.box) != box:
             raise DataError(f"{self._described.name}: {box} does not lie in the image, {self.box}")
+        image, variance, mask = self._measured(box)
+        unit = self._described.nanojansky
+        with np.errstate(over="ignore"):  # of pixels that are lost anyway
+            if unit != 1.0:
+                image, variance = image * unit, variance * unit**2
+            return Pixels(
+                box, image.astype(np.float32, copy=False), variance.astype(np.float32, copy=False), mask
+            )
+
+    def count(self, planes: int) -> int:
+        """Return the number of pixels whose mask has any of some bits."""
+        return sum(int(np.count_nonzero(self._measured(strip)[2] & planes)) for strip in self._strips())
+
+    def _strips(self) -> Iterator[Box]:
+        return blocks(self.box, (STRIP, self.box.x1))
+
+    @property
+    def seekable(self) -> bool:
+        """Whether the files let a section be read without what lies around it."""
+        described = self._described
+        planes = (described.image, described.variance, described.mask)
+        return all(plane is None or plane.dtype is not None for plane in planes)
+
+    def _measured(self, box: Box) -> tuple[Floats, Floats, Mask]:
+        """Return image and variance, units of the file, and the mask with what they say themselves."""
         raw, mask, variance = self._load(box)
         image = raw - self.sky.read(box) if self._has_sky else raw
         variance = self._variance(variance, image)
         lost = ~(np.isfinite(image) & np.isfinite(variance) & (variance > 0.0))
-        mask[lost] |= bit("NO_DATA")
-        unit = self._described.nanojansky
-        with np.errstate(over="ignore"):  # of pixels that are lost anyway
-            return Pixels(
-                box, (image * unit).astype(np.float32), (variance * unit**2).astype(np.float32), mask
-            )
+        mask |= lost * np.int32(bit("NO_DATA"))
+        return image, variance, mask
 
     def hold(self) -> None:
         """Keep what the files say in memory from now on, for readers that need all of it several times."""
@@ -113,47 +142,66 @@ class PixelReader:
         return measure_sky(raw, (mask & BAD) > 0, source.cell)[0]
 
     def _find_noise(self) -> float:
-        raw, mask, plane = self._load(self.box)
-        bad = (mask & BAD) > 0
-        if plane is None:
-            noise = measure_sky(raw, bad, NOISE_CELL)[1] if not bad.all() else math.nan
+        if self._says_variance:
+            step, rows = NOISE_ROWS
+            few = [Box(y0=y, y1=y + rows, x0=0, x1=self.box.x1) for y in range(0, self.box.y1, step)]
+            noise = self._median_noise(box.clip(self.box) for box in few)
+            if math.isnan(noise):
+                noise = self._median_noise(self._strips())
         else:
-            good = plane[~bad & np.isfinite(plane) & (plane > 0.0)]
-            noise = math.sqrt(float(np.median(good))) if good.size else math.nan
+            raw, mask, _ = self._load(self.box)
+            bad = (mask & BAD) > 0
+            noise = measure_sky(raw, bad, NOISE_CELL)[1] if not bad.all() else math.nan
         if not (math.isfinite(noise) and noise > 0.0):
             raise DataError(
                 f"{self._described.name}: no pixel has data: all are masked, or without a variance"
             )
         return noise
 
-    def _load(self, box: Box) -> tuple[Doubles, Mask, Doubles | None]:
+    @property
+    def _says_variance(self) -> bool:
+        return self._described.variance is not None or self._described.survey.variance.card is not None
+
+    def _median_noise(self, boxes: Iterable[Box]) -> float:
+        """Return the median standard deviation of the good pixels of some boxes; NaN where there are none."""
+        found = [self._good_variances(box) for box in boxes]
+        good = np.concatenate(found)
+        return math.sqrt(float(np.median(good))) if good.size else math.nan
+
+    def _good_variances(self, box: Box) -> Floats:
+        _, mask, variance = self._load(box)
+        assert variance is not None  # asked only where the files say it
+        good: Floats = variance[((mask & BAD) == 0) & np.isfinite(variance) & (variance > 0.0)]
+        return good
+
+    def _load(self, box: Box) -> tuple[Floats, Mask, Floats | None]:
         """Return the image with its sky, the mask and the variance as the files say them."""
         if self._held is not None:
             raw, mask, variance = self._held
             here = box.within(self.box)
             return raw[here], mask[here].copy(), None if variance is None else variance[here].copy()
-        raw = np.asarray(self._described.image.read(box), np.float64)
+        raw = _floats(self._described.image.read(box))
         return raw, self._mask(box, raw), self._sky_variance(box)
 
-    def _mask(self, box: Box, raw: Doubles) -> Mask:
+    def _mask(self, box: Box, raw: Floats) -> Mask:
         """Return the bits that the file's mask and the image itself say; ``raw`` has its sky."""
         described, source = self._described, self._described.survey.mask
         mask: Mask = np.zeros(box.shape, np.int32)
         if described.mask is not None:
             translate(described.mask.read(box), described.mask_bits, source.kind, mask)
-        mask[~np.isfinite(raw)] |= bit("NO_DATA")
+        mask |= ~np.isfinite(raw) * np.int32(bit("NO_DATA"))
         if source.blank is not None:
-            mask[raw == source.blank] |= bit("NO_DATA")
+            mask |= (raw == source.blank) * np.int32(bit("NO_DATA"))
         saturation = described.headers.number(source.saturation)
         if math.isfinite(saturation):
-            mask[raw >= saturation] |= bit("SAT")
+            mask |= (raw >= saturation) * np.int32(bit("SAT"))
         return mask
 
-    def _sky_variance(self, box: Box) -> Doubles | None:
+    def _sky_variance(self, box: Box) -> Floats | None:
         """Return the variance as the file says it, units of the file; None where it says none."""
         described, source = self._described, self._described.survey.variance
         if described.variance is not None:
-            value = np.asarray(described.variance.read(box), np.float64)
+            value = _floats(described.variance.read(box))
         elif source.card is not None:
             number = described.headers.number(source.card)
             if not (math.isfinite(number) and number > 0.0):
@@ -163,7 +211,7 @@ class PixelReader:
             return None
         return _to_variance(value, source.kind)
 
-    def _variance(self, variance: Doubles | None, image: Doubles) -> Doubles:
+    def _variance(self, variance: Floats | None, image: Floats) -> Floats:
         described, source = self._described, self._described.survey.variance
         if variance is None:
             variance = np.full(image.shape, self.noise**2)
@@ -175,6 +223,11 @@ class PixelReader:
         if math.isfinite(gain):
             variance += np.maximum(image, 0.0) / gain
         return variance
+
+
+def _floats(plane: NDArray[Any]) -> Floats:
+    """Return pixels as floats, of single precision only where the file has no better."""
+    return plane if plane.dtype == np.float32 else plane.astype(np.float64, copy=False)
 
 
 def translate(
@@ -191,6 +244,8 @@ def translate(
     mask : (ny, nx)
         Changed in place.
     """
+    if not raw.any() and kind is not MaskKind.codes:
+        return
     values = raw.astype(np.int64)
     for name, numbers in planes.items():
         if kind is MaskKind.cards and name not in PLANES:
@@ -199,10 +254,10 @@ def translate(
             hit = np.isin(values, numbers)
         else:
             hit = (values & sum(1 << number for number in set(numbers))) != 0
-        mask[hit] |= bit(name)
+        mask |= hit * np.int32(bit(name))
 
 
-def _to_variance(value: Doubles, kind: VarianceKind) -> Doubles:
+def _to_variance(value: Floats, kind: VarianceKind) -> Floats:
     """Return the variance; infinite where there is no data."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         match kind:

@@ -49,10 +49,11 @@ def make_row(described: Description, digest_of: DigestOf, cache: Path) -> Exposu
         Where it cannot be used.
     """
     reader = PixelReader(described)
-    reader.hold()
+    if not reader.seekable:
+        reader.hold()
     noise = reader.noise * described.nanojansky
-    good = (reader.read(reader.box).mask & NOT_GOOD) == 0
-    if not good.any():
+    good = 1.0 - reader.count(NOT_GOOD) / reader.box.area
+    if good == 0.0:
         raise DataError(f"{described.name}: no pixel is good")
     digest = content_digest(described, digest_of)
     psf, origin = find_psf(described, reader, digest, cache)
@@ -81,7 +82,7 @@ def make_row(described: Description, digest_of: DigestOf, cache: Path) -> Exposu
         zero_point=described.zero_point,
         sky_noise=noise,
         depth=NANOJANSKY - 2.5 * math.log10(DEPTH_SIGMA * noise * math.sqrt(area)),
-        good_fraction=float(good.mean()),
+        good_fraction=good,
         ra=float(ra),
         dec=float(dec),
         pixel_scale=scale,

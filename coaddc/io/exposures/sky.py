@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,10 @@ class Sky:
         rows, columns = np.arange(box.y0, box.y1), np.arange(box.x0, box.x1)
         if self.values.size == 1:
             return np.full(box.shape, self.values.item())
-        value: NDArray[np.float64] = self._spline()(rows, columns)
+        value: NDArray[np.float64] = self._spline(rows, columns)
         return value
 
+    @cached_property
     def _spline(self) -> Any:
         ky, kx = (max(1, min(self.degree, len(axis) - 1)) for axis in (self.y, self.x))
         return RectBivariateSpline(self.y, self.x, self.values, kx=ky, ky=kx)
