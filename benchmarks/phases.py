@@ -26,7 +26,7 @@ from programs import machine
 #: Phases, and the functions, as the modules that call them know them, that make them up.
 PHASES = {
     "compose": ("coaddc.config.app:_multirun",),
-    "run: wait for threads": ("coaddc.build:run_plan",),
+    "run: wait for threads": ("coaddc.engine.run:run_plan",),
     "scan": ("coaddc.build:scan",),
     "scan: digests of files": ("coaddc.io.exposures.row:content_digest",),
     "scan: PSF models": ("coaddc.io.exposures.row:find_psf", "coaddc.io.exposures.row:_size"),
@@ -34,7 +34,7 @@ PHASES = {
     "scan: other of a row": ("coaddc.io.exposures.scan:make_row",),
     "compile": ("coaddc.build:compile_suite",),
     "read pixels": ("coaddc.io.exposures.pixel_reader:PixelReader.read",),
-    "open exposures": ("coaddc.build:open_exposure",),
+    "open exposures": ("coaddc.io.exposures.exposure:open_exposure",),
     "map pixels": ("coaddc.engine.frame:pixel_map",),
     "warp: fill bad pixels": ("coaddc.ops.warp:_filled",),
     "warp: mirror, prefilter, spread mask": ("coaddc.ops.warp:_prepare",),

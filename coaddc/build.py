@@ -12,14 +12,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from coaddc.engine.events import Publish, Report
 from coaddc.engine.report import Follower, counts, progress_bar, summary, terminal
-from coaddc.engine.run import run_plan
-from coaddc.io.exposures.exposure import open_exposure
 from coaddc.io.exposures.scan import Scan, scan
 from coaddc.model.assembly import Assembly
 from coaddc.model.errors import PlanError, StoreError
 from coaddc.model.images import Coadd
 from coaddc.model.product import Product
+from coaddc.model.run_options import EngineOptions
 from coaddc.model.skymap import Patch, Skymap
 from coaddc.model.skymaps.cover import covering
 from coaddc.model.skymaps.make import make_skymap, reopen_skymap
@@ -161,11 +161,20 @@ def _run(suite: Suite, compiled: Compiled, store: Store, console: Console) -> bo
         return store.publish(product, coadd, made)
 
     with Follower(console, len(plan.units), show=suite.engine.progress) as follower:
-        run_plan(plan, suite.engine, open_exposure, publish, follower)
+        if plan.units:
+            _run_plan(plan, suite.engine, publish, follower)
     console.print(summary(plan, follower.made, follower.failed))
     console.print(counts(plan, follower.made, follower.failed), highlight=False)
     _tell_problems(compiled.scan, console)
     return not follower.failed and bool(follower.made or plan.current)
+
+
+def _run_plan(plan: Plan, engine: EngineOptions, publish: Publish, report: Report) -> None:
+    """Run a plan; what runs plans is slow to import, and not needed where everything is up to date."""
+    from coaddc.engine.run import run_plan
+    from coaddc.io.exposures.exposure import open_exposure
+
+    run_plan(plan, engine, open_exposure, publish, report)
 
 
 def _now() -> str:

@@ -28,7 +28,7 @@ def exposure_row(visit: int = 17, **changes: object) -> ExposureRow:
         "hour_angle": -12.5, "parallactic_angle": float("nan"), "zero_point": 27.25, "sky_noise": 3.5,
         "depth": 24.1, "good_fraction": 0.99, "ra": 359.99, "dec": -41.2, "pixel_scale": 0.263, "nx": 2046,
         "ny": 4094, "corner_ra": (359.0, 359.5, 0.5, 0.0), "corner_dec": (-41.0, -41.0, -41.5, -41.6),
-        "psf": "psfex", "file": f"raw/{visit}.fits", "hdu": 1, "digest": "ab" * 16,
+        "psf": "psfex", "file": f"raw/{visit}.fits", "hdu": 1, "compressed": True, "digest": "ab" * 16,
     }  # fmt: skip
     return ExposureRow(**{**values, **changes})  # type: ignore[arg-type]
 

@@ -63,9 +63,18 @@ class Composer:
         The config of the command as a whole.
     catalog
         What there is to choose from.
+    jobs
+        The words of all jobs that there will be, where they are known: few are composed one by one.
     """
 
-    def __init__(self, loader: ConfigLoader, master: DictConfig, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        loader: ConfigLoader,
+        master: DictConfig,
+        catalog: Catalog,
+        jobs: Sequence[Sequence[str]] | None = None,
+    ) -> None:
+        self._one_by_one = jobs is not None and len(jobs) <= len({word for words in jobs for word in words})
         self._loader = loader
         self._master = master
         self._catalog = catalog
@@ -96,7 +105,7 @@ class Composer:
 
     def _parts(self, choices: Sequence[Override]) -> tuple[Whole, dict[str, Whole]]:
         """Return what most sections are taken from, and for each further section what it is taken from."""
-        if _words(choices) in self._wholes:
+        if self._one_by_one or _words(choices) in self._wholes:
             return self._whole(choices), {}
         reaching = [o for o in choices if self._reaches(o)]
         reference = self._whole(reaching)

@@ -105,7 +105,7 @@ class SuiteLauncher(Launcher):
             Where some coadds do not stand; all others do.
         """
         catalog = _catalog(self.context.config_loader)
-        composer = Composer(self.context.config_loader, self.config, catalog)
+        composer = Composer(self.context.config_loader, self.config, catalog, job_overrides)
         suite = unite([composer.compose(words) for words in job_overrides], catalog)
         hydra = self.config.hydra
         with read_write(hydra), open_dict(hydra):

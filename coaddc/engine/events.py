@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coaddc.model.images import Coadd
-from coaddc.ops.noise import aperture_variance_factor
+from coaddc.model.product import Product
 from coaddc.plan.plan import Target, Unit
 
 
@@ -47,7 +47,10 @@ class Failed:
 
 
 Event = UnitStarted | StepDone | Made | Failed
+#: Is told what happens.
 Report = Callable[[Event], None]
+#: Puts a finished coadd into the store; says where.
+Publish = Callable[[Product, Coadd], Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ def _flux_depth(coadd: Coadd, good: NDArray[np.bool_]) -> float:
 
 
 def _depth(coadd: Coadd, good: NDArray[np.bool_]) -> float:
+    from coaddc.ops.noise import aperture_variance_factor  # with its kernels slow to import
+
     stamps = coadd.psf.stamps[np.isfinite(coadd.psf.fwhm)]
     if not good.any() or not len(stamps):
         return float("nan")

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from coaddc.engine.chain import Failure, Open
-from coaddc.engine.events import Failed, Figures, Made, Report, StepDone, UnitStarted
+from coaddc.engine.chain import Failure, Open, failure
+from coaddc.engine.events import Failed, Figures, Made, Publish, Report, StepDone, UnitStarted
 from coaddc.engine.unit import UnitRun
 from coaddc.model.assembly import Matching
-from coaddc.model.errors import CoaddcError
 from coaddc.model.images import Coadd
-from coaddc.model.product import Product
 from coaddc.model.run_options import EngineOptions
 from coaddc.plan.plan import Plan, Target
 
 log = logging.getLogger(__name__)
-
-Publish = Callable[[Product, Coadd], Path]
 
 
 def run_plan(
@@ -59,9 +53,8 @@ def _finish(target: Target, made: Coadd | Failure, publish: Publish) -> Made | F
         return Failed(target, made.reason)
     try:
         path = publish(target.product, made)
-    except (CoaddcError, OSError) as error:
-        log.info("%s: failed", target.product.name, exc_info=True)
-        return Failed(target, str(error))
+    except Exception as error:
+        return Failed(target, failure(target.product.name, error).reason)
     log.info("%s: %s", target.product.name, path)
     filtered = target.request.assembly.warp.matching is Matching.likelihood
     return Made(target, path, Figures.of(made, filtered=filtered))

@@ -43,6 +43,7 @@ class ExposureRow:
     psf: str = _column("where the PSF model comes from")
     file: str = _column("image file, relative to the path of the survey")
     hdu: int = _column("HDU of the image in that file")
+    compressed: bool = _column("whether a section of it can only be read with what lies around it")
     digest: str = _column("digest of the content of all files of the exposure")
 
     @property

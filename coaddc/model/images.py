@@ -59,10 +59,6 @@ class Exposure(Protocol):
     def psf(self) -> Psf:
         """The PSF model, in the exposure's own pixels."""
 
-    @property
-    def seekable(self) -> bool:
-        """Whether a section is read without what lies around it; a compressed file's is not."""
-
     def read(self, box: Box) -> Pixels:
         """Read a box that lies inside the image; safe to call from several threads.
 

@@ -7,7 +7,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from coaddc.model.errors import ConfigError
 
@@ -88,6 +87,8 @@ class GaussianMixture:
 
         The wing has ``wing_ratio`` times the sigma and ``wing_amplitude`` times the peak of the core.
         """
+        from scipy.optimize import brentq  # slow to import
+
         fluxes = np.array([1.0, wing_amplitude * wing_ratio**2])
         fluxes /= fluxes.sum()
         heights = fluxes / np.array([1.0, wing_ratio**2])

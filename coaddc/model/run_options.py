@@ -18,7 +18,7 @@ class EngineOptions:
     doc: str = option("", "one line that says what the value means")
     workers: int | None = option(None, "threads; null: as many as there are processors")
     memory: float = option(4.0, "GiB that the working set may take")
-    tile: int | None = option(None, "rows of a tile; null: as many as the memory allows")
+    tile: int | None = option(None, "rows of a tile; null: what suits the memory and the exposures")
     progress: bool = option(True, "show a progress bar where the terminal can")
 
     def __post_init__(self) -> None:

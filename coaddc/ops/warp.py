@@ -68,7 +68,7 @@ def warp(
     turn = Orientation.of(pixel_map)
     nodes = turn.nodes(pixel_map.nodes)
     margin = scheme.margin + MARGIN
-    source = exposure if exposure.seekable else _Held(exposure, needed.grow(margin))
+    source = _Held(exposure, needed.grow(margin)) if exposure.row.compressed else exposure
     made = Warp(part, *_no_data(part.shape))
     for block in blocks(part, BLOCK):
         needed = pixel_map.source_box(block)

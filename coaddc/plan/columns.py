@@ -14,8 +14,8 @@ from coaddc.model.exposures import COLUMNS, ExposureRow
 from coaddc.model.wcs import Floats
 from coaddc.plan.predicate import Wanted, check, lock
 
-_SQL = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
-_NUMPY: dict[type, Any] = {int: np.int64, float: np.float64, str: object}
+_SQL = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
+_NUMPY: dict[type, Any] = {bool: np.bool_, int: np.int64, float: np.float64, str: object}
 _TYPES: dict[str, type] = {name: get_type_hints(ExposureRow)[name] for name in COLUMNS}
 
 

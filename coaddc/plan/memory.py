@@ -23,13 +23,15 @@ SPREADING = frozenset({"match", "filter", "proper"})
 GATHERING = frozenset({"artifacts", "dcr"})
 #: Rows below which a tile is not cut further: halos would cost more than they save.
 SMALLEST = 64
+#: Rows of a tile that suffice, and in halos.
+ENOUGH, HALOS = 512, 24
 GIB = 1 << 30
 
 
 def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
     """Return the rows of a tile, and the bytes that working on one is projected to take.
 
-    Results do not depend on the cut; it is as coarse as the memory allows.
+    Results do not depend on the cut.
     """
     rows, columns = unit.patch.box.shape
     workers = engine.workers or os.cpu_count() or 1
@@ -42,7 +44,7 @@ def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
     room = int(engine.memory * GIB) - fixed
     halo = halo_of(unit.tasks) + margin_of(unit.tasks)
     most = max(room // (pixel * (columns + 2 * halo)) - 2 * halo, SMALLEST)
-    tiles = -(-rows // min(rows, engine.tile or most))
+    tiles = -(-rows // min(rows, engine.tile or min(most, _enough(unit, halo))))
     chosen = -(-rows // tiles)  # all alike: a narrow last one would see little of what crosses it
     return chosen, fixed + pixel * (columns + 2 * halo) * (chosen + 2 * halo)
 
@@ -57,6 +59,17 @@ def _solving(unit: Unit) -> int:
     """Return the bytes of one square being solved: what disperses each visit, and the inverse."""
     solutions = [(len(t.inputs), len(t.params["bend"])) for t in unit.tasks if t.op == "dcr"]
     return max((SQUARE * (visits * (4 * n + 8) + 40 * n**2) for visits, n in solutions), default=0)
+
+
+def _enough(unit: Unit, halo: int) -> int:
+    """Return the rows beyond which a tile gains nothing; small ones take little memory, and stay in caches.
+
+    Halos, and what compressed files must be read beyond a section, cost the more the smaller tiles are; and
+    what looks at all visits together sees less in small ones.
+    """
+    compressed = any(t.subject[1].compressed for t in unit.tasks if t.op == "exposure")
+    whole = compressed or any(t.op in GATHERING for t in unit.tasks)
+    return unit.patch.box.shape[0] if whole else max(ENOUGH, HALOS * halo)
 
 
 def _keeps(task: Task) -> bool:

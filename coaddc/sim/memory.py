@@ -50,11 +50,6 @@ class MemoryExposure:
         ny, nx = self.image.shape
         return ny, nx
 
-    @property
-    def seekable(self) -> bool:
-        """A section is there without what lies around it."""
-        return True
-
     def read(self, box: Box) -> Pixels:
         """Return copies of the pixels of a box that lies inside the image.
 
@@ -110,6 +105,7 @@ _UNKNOWN: dict[str, Any] = {
     "psf": "simulation",
     "file": "memory",
     "hdu": 0,
+    "compressed": False,
     "digest": "",
 }
 

@@ -15,7 +15,7 @@ def row(*, ra: float = 10.0, dec: float = -5.0, angle: float = 0.0, **changes: A
         "mjd": 57000.0, "survey_year": 0.5, "exptime": 30.0, "seeing": 0.9, "airmass": 1.2,
         "hour_angle": 10.0, "parallactic_angle": 5.0, "zero_point": 31.4, "sky_noise": 10.0, "depth": 24.0,
         "good_fraction": 0.98, "ra": ra, "dec": dec, "pixel_scale": 0.3, "nx": 1200, "ny": 900,
-        "psf": "moffat", "file": "a.fits", "hdu": 0, "digest": "0",
+        "psf": "moffat", "file": "a.fits", "hdu": 0, "compressed": False, "digest": "0",
     }  # fmt: skip
     values.update(changes)
     corners = sky_corners(ra=ra, dec=dec, angle=angle, nx=values["nx"], ny=values["ny"])

@@ -37,6 +37,8 @@ def inputs_table(inputs: Sequence[CoaddInput]) -> Rows:
 def _column(values: list[Any], kind: Any) -> NDArray[Any]:
     if kind is str:
         return _texts([ascii_text(value) for value in values])
+    if kind is bool:
+        return np.array(values, np.uint8)  # astropy writes rows of bools without the letters of FITS
     if kind is int:
         return np.array(values, ">i8")
     if kind is float:
@@ -75,7 +77,7 @@ def inputs_of(rows: Any) -> tuple[CoaddInput, ...]:
 def _value(value: Any, kind: Any) -> Any:
     if kind is str:
         return plain_text(str(value))
-    return kind(value) if kind in (int, float) else tuple(map(float, value))
+    return kind(value) if kind in (bool, int, float) else tuple(map(float, value))
 
 
 def config_table(config: Mapping[str, Any]) -> Rows:

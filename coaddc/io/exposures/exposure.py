@@ -88,11 +88,6 @@ class FitsExposure:
         """The PSF model, in the exposure's own pixels."""
         return find_psf(self._described, self._reader, self._row.digest, self._cache)[0]
 
-    @property
-    def seekable(self) -> bool:
-        """Whether a section is read without what lies around it."""
-        return self._reader.seekable
-
     def read(self, box: Box) -> Pixels:
         """Read a box that lies inside the image, calibrated; safe to call from several threads."""
         return self._reader.read(box)

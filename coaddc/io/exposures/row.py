@@ -93,6 +93,7 @@ def make_row(described: Description, digest_of: DigestOf, cache: Path) -> Exposu
         psf=origin,
         file=described.file,
         hdu=described.hdu,
+        compressed=not reader.seekable,
         digest=digest,
     )
 

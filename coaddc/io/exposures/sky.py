@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sep
 from numpy.typing import NDArray
-from scipy.interpolate import RectBivariateSpline
 
 from coaddc.io.exposures.headers import Headers
 from coaddc.io.exposures.tables import find_row
@@ -48,6 +46,8 @@ class Sky:
 
     @cached_property
     def _spline(self) -> Any:
+        from scipy.interpolate import RectBivariateSpline  # slow to import
+
         ky, kx = (max(1, min(self.degree, len(axis) - 1)) for axis in (self.y, self.x))
         return RectBivariateSpline(self.y, self.x, self.values, kx=ky, ky=kx)
 
@@ -96,6 +96,8 @@ def measure_sky(image: NDArray[Any], bad: NDArray[np.bool_], cell: int) -> tuple
     float
         Standard deviation of a pixel about it.
     """
+    import sep  # slow to import
+
     clean = np.where(bad, 0.0, image).astype(np.float32)
     cells = [max(8, min(cell, side)) for side in clean.shape]
     mesh = sep.Background(clean, mask=bad, bw=cells[1], bh=cells[0])

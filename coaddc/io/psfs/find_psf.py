@@ -7,9 +7,7 @@ from pathlib import Path
 
 from coaddc.io.exposures.describe import Description, sibling
 from coaddc.io.exposures.pixel_reader import PixelReader
-from coaddc.io.psfs.measured_psf import keep_psf, kept_psf, measure_psf
 from coaddc.io.psfs.psfex import read_psfex
-from coaddc.io.psfs.star_select import TooFewStarsError
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
 from coaddc.model.psf import Moffat, Psf
@@ -70,6 +68,9 @@ def _model(described: Description) -> tuple[Psf, str]:
 
 
 def _measured(described: Description, reader: PixelReader, kept: tuple[str, Path]) -> tuple[Psf, str]:
+    from coaddc.io.psfs.measured_psf import keep_psf, kept_psf, measure_psf  # slow to import
+    from coaddc.io.psfs.star_select import TooFewStarsError
+
     digest, cache = kept
     found = kept_psf(cache, digest)
     if found is None:
