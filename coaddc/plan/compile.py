@@ -1,8 +1,9 @@
-"""The order of the passes."""
+"""The passes of the compiler, in their order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 
 from coaddc.model.assembly import Assembly
 from coaddc.model.product import Product
@@ -16,16 +17,11 @@ from coaddc.plan.verify import verify
 Held = Callable[[Sequence[Product]], tuple[Set[str], Set[str]]]
 
 
-def compile_suite(
-    assemblies: Sequence[Assembly],
-    selector: Selector,
-    patches: PatchesOf,
-    held: Held,
-    engine: EngineOptions,
-) -> Plan:
-    """Compile assemblies, on patches, to one plan.
+@dataclass(frozen=True)
+class Given:
+    """What passes may ask beside the plan.
 
-    Parameters
+    Attributes
     ----------
     assemblies
         Of one survey and one sky map.
@@ -37,6 +33,50 @@ def compile_suite(
         See `Held`.
     engine
         For the memory budget.
+    """
+
+    assemblies: Sequence[Assembly]
+    selector: Selector
+    patches: PatchesOf
+    held: Held
+    engine: EngineOptions
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A step of the compiler: takes a plan and gives a plan."""
+
+    name: str
+    run: Callable[[Plan, Given], Plan]
+
+
+#: The compiler. A plan is verified after each.
+PASSES: tuple[Pass, ...] = (
+    Pass("select", lambda _, given: select(given.assemblies, given.selector, given.patches)),
+    Pass("lower", lambda plan, _: lower(plan)),
+    Pass("dedupe", lambda plan, _: dedupe(plan)),
+    Pass("reuse", lambda plan, given: reuse(plan, *given.held(plan.products))),
+    Pass("tile", lambda plan, given: tile(plan, given.engine)),
+    Pass("order", lambda plan, _: order(plan)),
+)
+
+
+def compile_suite(
+    assemblies: Sequence[Assembly],
+    selector: Selector,
+    patches: PatchesOf,
+    held: Held,
+    engine: EngineOptions,
+    watch: Callable[[str, Plan], None] = lambda name, plan: None,
+) -> Plan:
+    """Compile assemblies, on patches, to one plan.
+
+    Parameters
+    ----------
+    assemblies, selector, patches, held, engine
+        See `Given`.
+    watch
+        Is shown the name of each pass, and the plan that it leaves.
 
     Raises
     ------
@@ -45,14 +85,10 @@ def compile_suite(
     StoreError
         Where a product would clobber another.
     """
-    plan = select(assemblies, selector, patches)
-    plan = lower(plan)
-    verify(plan)
-    plan = dedupe(plan)
-    verify(plan)
-    plan = reuse(plan, *held([target.product for unit in plan.units for target in unit.targets]))
-    verify(plan)
-    plan = tile(plan, engine)
-    plan = order(plan)
-    verify(plan)
+    given = Given(assemblies, selector, patches, held, engine)
+    plan = Plan(())
+    for step in PASSES:
+        before, plan = plan, step.run(plan, given)
+        verify(plan, before)
+        watch(step.name, plan)
     return plan

@@ -119,6 +119,11 @@ class Plan:
         return sum(len(unit.tasks) for unit in self.units)
 
     @property
+    def products(self) -> tuple[Product, ...]:
+        """The products to make."""
+        return tuple(target.product for unit in self.units for target in unit.targets)
+
+    @property
     def empty(self) -> tuple[Request, ...]:
         """The requests that no exposure meets."""
         return tuple(request for request in self.requests if not request.rows)

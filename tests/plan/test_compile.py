@@ -17,7 +17,7 @@ from coaddc.model.assembly import (
 )
 from coaddc.model.errors import PlanError
 from coaddc.model.run_options import EngineOptions
-from coaddc.plan.compile import compile_suite
+from coaddc.plan.compile import PASSES, compile_suite
 from coaddc.plan.explain import explain
 from coaddc.plan.memory import halo_of
 from coaddc.plan.plan import Plan, Request
@@ -207,3 +207,25 @@ def test_the_data_id_names_place_band_and_keys_in_order() -> None:
     request = Request(DIRECT, PATCH, "r", ())
     assert list(request.data_id)[:4] == ["skymap", "tract", "patch", "band"]
     assert request.name == "skymap=sky tract=0 patch=1,2 band=r warp=direct psf_model=x stack=x artifacts=x"
+
+
+def test_passes_run_in_their_order_and_each_plan_is_shown() -> None:
+    seen: list[tuple[str, int, int]] = []
+
+    def watch(name: str, plan: Plan) -> None:
+        seen.append((name, len(plan.requests), plan.tasks))
+
+    given = SELECTOR, lambda _: [PATCH], lambda _: (set(), set()), EngineOptions()
+    plan = compile_suite([DIRECT, MATCHED], *given, watch)
+    assert [name for name, *_ in seen] == [step.name for step in PASSES]
+    assert seen[0] == ("select", 2, 0)
+    assert seen[-1] == ("order", 2, plan.tasks)
+
+
+def test_a_unit_that_a_pass_left_alone_is_not_gone_through_again() -> None:
+    plan = compiled(DIRECT)
+    (unit,) = plan.units
+    broken = replace(plan, units=(replace(unit, tasks=unit.tasks[1:]),))
+    verify(broken, broken)
+    with pytest.raises(PlanError, match="comes before"):
+        verify(broken, plan)
