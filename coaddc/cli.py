@@ -92,4 +92,28 @@ def _diff(words: Sequence[str]) -> int:
     return 0
 
 
-VERBS: dict[str, Callable[[Sequence[str]], int]] = {"plan": _plan, "ls": _ls, "show": _show, "diff": _diff}
+def _template(words: Sequence[str]) -> int:
+    from coaddc.model.errors import ConfigError
+    from coaddc.store.butler import Butler
+    from coaddc.template import Sight, make_template
+
+    root, data_id = _root(words)
+    file = Path(data_id.pop("file", "template.fits"))
+    try:
+        sight = {name: float(data_id.pop(name)) for name in ("airmass", "parallactic_angle")}
+    except (KeyError, ValueError) as error:
+        raise ConfigError(f"airmass=NUMBER parallactic_angle=DEGREES are both needed: {error}") from error
+    if file.exists():
+        raise ConfigError(f"file={file}: is there already, and nothing is overwritten")
+    make_template(Butler(root), Sight(**sight), file, **data_id)
+    print(file)
+    return 0
+
+
+VERBS: dict[str, Callable[[Sequence[str]], int]] = {
+    "plan": _plan,
+    "ls": _ls,
+    "show": _show,
+    "diff": _diff,
+    "template": _template,
+}

@@ -26,6 +26,7 @@ VERBS
   ls [ROOT] [KEY=VALUE...]        the products of a store (ROOT: coadds, where it is left off)
   show [ROOT] KEY=VALUE...        what a product is, what went into it, and its config
   diff ROOT "KEY=VALUE..." "..."  how the configs of two products differ
+  template [ROOT] KEY=VALUE...    what a visit with airmass=, parallactic_angle= sees of sub-bands; to file=
   help                            this
 """
 _KEYS = "KEYS of the data ID (* where nothing is said; + yours, from ./conf or --config-dir; ~KEY unsets one)"

@@ -121,10 +121,10 @@ def solve_subbands(
     inner = mean.box.grow(-margin)
     images = np.repeat(mean.image[None], len(model.bend), axis=0)
     gains = np.ones_like(images)
-    blocks = _blocks(inner)
+    squares = blocks(inner)
 
     def solve(number: int) -> None:
-        block = blocks[number]
+        block = squares[number]
         at, wide = (slice(None), *block.within(mean.box)), block.grow(margin)
         near = [replace(o, warp=crop(o.warp, wide)) for o in observed]
         near = [o for o in near if model.counted(o.warp).any()]
@@ -133,13 +133,13 @@ def solve_subbands(
             images[at] += _change(near, lifts, mean, model, wide)[(slice(None), *block.within(wide))]
             gains[at] = variance_gain(near, lifts, model, block)
 
-    for _ in run(solve, range(len(blocks))):
+    for _ in run(solve, range(len(squares))):
         pass
     pairs = zip(images, gains, strict=True)
     return tuple(replace(mean, image=image, variance=mean.variance * gain) for image, gain in pairs)
 
 
-def _blocks(box: Box) -> list[Box]:
+def blocks(box: Box) -> list[Box]:
     """Cut a box along multiples of BLOCK."""
     edges = ((box.y0, box.y1), (box.x0, box.x1))
     corners = product(*(range(a // BLOCK * BLOCK, b, BLOCK) for a, b in edges))

@@ -56,6 +56,11 @@ def power(correlation: Floats) -> Floats:
     return result
 
 
+def normal_inverse(kernels: Complex, weights: Floats, ridge: Floats) -> Complex:
+    """Return the covariance of the sub-bands where every visit's noise has power 1 / weight throughout."""
+    return covariance(kernels, weights, np.ones((weights.size, SIDE, SIDE)) / weights[:, None, None], ridge)
+
+
 def covariance(kernels: Complex, weights: Floats, powers: Floats, ridge: Floats) -> Complex:
     """Return the covariance of the sub-bands, (SIDE, SIDE, sub-bands, sub-bands).
 
