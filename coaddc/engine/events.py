@@ -91,10 +91,11 @@ def _flux_depth(coadd: Coadd, good: NDArray[np.bool_]) -> float:
 def _depth(coadd: Coadd, good: NDArray[np.bool_]) -> float:
     from coaddc.ops.noise import aperture_variance_factor  # with its kernels slow to import
 
-    stamps = coadd.psf.stamps[np.isfinite(coadd.psf.fwhm)]
-    if not good.any() or not len(stamps):
+    known = np.isfinite(coadd.psf.fwhm)
+    if not good.any() or not known.any():
         return float("nan")
-    psf = stamps[len(stamps) // 2].astype(np.float64)
+    middle = np.argsort(coadd.psf.fwhm[known])[known.sum() // 2]
+    psf = coadd.psf.stamps[known][middle].astype(np.float64)
     # The flux that fits best with the PSF as weight is sum(psf z) / sum(psf**2) (King 1983, PASP 95, 163).
     noise = float(np.median(coadd.stacked.variance[good])) / float((psf**2).sum())
     return float(

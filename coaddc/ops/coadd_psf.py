@@ -88,10 +88,13 @@ def coadd_psf(
             corner = Box(y0=box.y0 + i * cell, y1=box.y1, x0=box.x0 + j * cell, x1=box.x1)
             used = [k for k in range(len(inputs)) if block[k].any()]
             seen = {k: _seen(inputs[k], block[k], corner, cell, half) for k in used}
+            alike: dict[bytes, tuple[Floats, float]] = {}
             for row, column in np.argwhere(block.any(0)):
-                found = _combined(inputs, seen, block[:, row, column], median)
-                stamps[i + row, j + column] = found
-                widths[i + row, j + column] = fwhm(found) * scale
+                covered = block[:, row, column]
+                if covered.tobytes() not in alike:
+                    image = _combined(inputs, seen, covered, median)
+                    alike[covered.tobytes()] = image, fwhm(image) * scale
+                stamps[i + row, j + column], widths[i + row, j + column] = alike[covered.tobytes()]
     return CellPsfs(cell, stamps, widths)
 
 
@@ -121,7 +124,7 @@ def _covered(psf: WarpedPsf, box: Box, cell: int) -> Floats:
     axes = [
         np.arange(start + step / 2 - 0.5, stop, step) for start, stop in ((box.y0, box.y1), (box.x0, box.x1))
     ]
-    inside = psf.covers(*np.meshgrid(*axes, indexing="ij")).astype(np.float64)
+    inside = psf.covers(*axes).astype(np.float64)
     for axis in (0, 1):
         starts = np.arange(0, inside.shape[axis], PLACES)
         counts = np.diff(np.append(starts, inside.shape[axis]))

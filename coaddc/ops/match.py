@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,9 @@ from coaddc.ops.fourier import convolve
 TOLERANCE = 1e-3
 #: Part of a kernel's absolute sum that may reach beyond the edge of the data.
 EDGE_LOSS = 5e-3
+
+#: Pixels between places at which it is asked exactly what an exposure covers.
+NET = 64
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,23 @@ class WarpedPsf:
         ny, nx = self.shape
         return float(np.clip(v, 0, ny - 1)), float(np.clip(u, 0, nx - 1)), inside
 
-    def covers(self, y: Floats, x: Floats) -> NDArray[np.bool_]:
-        """Say of tract pixels whether they lie within the centres of the exposure's outermost pixels."""
+    def covers(self, rows: Floats, columns: Floats) -> NDArray[np.bool_]:
+        """Say of a grid of tract pixels whether they lie within the centres of the outermost pixels.
+
+        Positions are exact on a net of `NET` pixels, and linear within it: for areas, that is near enough.
+        """
+        net_y, net_x = _net(rows), _net(columns)
+        x, y = np.meshgrid(net_x, net_y)
         ra, dec = self.tract.to_sky(x=x, y=y)
-        u, v = self.wcs.to_pixel(ra=ra, dec=dec)
+        places = np.nan_to_num(self.wcs.to_pixel(ra=ra, dec=dec), nan=-1e9)  # where the WCS runs away
+        u, v = _hats(rows, net_y) @ places @ _hats(columns, net_x).T
         ny, nx = self.shape
         inside: NDArray[np.bool_] = (u >= 0) & (u <= nx - 1) & (v >= 0) & (v <= ny - 1)
         return inside
 
     def jacobian(self, *, y: float, x: float) -> Floats:
         """Return d(x, y of the exposure)/d(x, y of the tract), (2, 2), at or near a tract pixel."""
-        v, u, y, x = self._nearest(y, x)
-        return np.linalg.inv(self.wcs.jacobian(x=u, y=v)) @ self.tract.jacobian(x=x, y=y)
+        return self._jacobian(*self._nearest(y, x))
 
     def stamp(self, *, y: float, x: float, half: int) -> Floats:
         """Return the image of a point source at a tract pixel, (2 half + 1) square, sum 1.
@@ -66,15 +75,20 @@ class WarpedPsf:
         Outside the exposure it is that of the nearest place inside. The map of the pixels is taken as linear
         over the stamp.
         """
-        v, u, y, x = self._nearest(y, x)
-        return stamp(self.psf, x=u, y=v, half=half, jacobian=self.jacobian(y=y, x=x))
+        near = self._nearest(y, x)
+        return stamp(self.psf, x=near[1], y=near[0], half=half, jacobian=self._jacobian(*near))
 
     def part(self, *, y: float, x: float, half: int) -> Floats:
         """Return the middle (2 half + 1) square of the image of a point source of flux 1: less than that."""
-        scale = float(np.sqrt(abs(np.linalg.det(self.jacobian(y=y, x=x)))))
+        near = self._nearest(y, x)
+        jacobian = self._jacobian(*near)
+        scale = float(np.sqrt(abs(np.linalg.det(jacobian))))
         more = min(max(0, int(np.ceil(self.psf.radius / scale)) - half), 4 * half)
-        whole = self.stamp(y=y, x=x, half=half + more)
+        whole = stamp(self.psf, x=near[1], y=near[0], half=half + more, jacobian=jacobian)
         return whole[more : whole.shape[0] - more, more : whole.shape[1] - more]
+
+    def _jacobian(self, v: float, u: float, y: float, x: float) -> Floats:
+        return np.linalg.inv(self.wcs.jacobian(x=u, y=v)) @ self.tract.jacobian(x=x, y=y)
 
     def _nearest(self, y: float, x: float) -> tuple[float, float, float, float]:
         """Return the nearest place inside the exposure: its (y, x) there, and its (y, x) in the tract."""
@@ -84,6 +98,19 @@ class WarpedPsf:
             x_near, y_near = self.tract.to_pixel(ra=ra, dec=dec)
             y, x = float(y_near), float(x_near)
         return v, u, y, x
+
+
+def _net(places: Floats) -> Floats:
+    """Return the places of a net that encloses some."""
+    cells = max(1, math.ceil((places[-1] - places[0]) / NET))
+    return np.linspace(places[0], places[-1], cells + 1)
+
+
+def _hats(places: Floats, net: Floats) -> Floats:
+    """Return the weights, (places, net), that interpolate linearly between the places of a net."""
+    step = max(net[1] - net[0], 1e-9)
+    weights: Floats = np.maximum(0.0, 1.0 - np.abs(places[:, None] - net) / step)
+    return weights
 
 
 def matching_kernel(source: Floats, target: Floats, *, half: int, regularisation: float) -> Floats:
