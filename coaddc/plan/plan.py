@@ -88,6 +88,11 @@ class Unit:
         """What messages call it."""
         return f"tract {self.patch.tract} patch {self.patch.name} band {self.band}"
 
+    @property
+    def tiles(self) -> int:
+        """Number of tiles; 0 before the patch is cut."""
+        return -(-self.patch.box.shape[0] // self.tile_rows) if self.tile_rows else 0
+
 
 @dataclass(frozen=True)
 class Plan:
