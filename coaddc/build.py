@@ -72,8 +72,7 @@ def _store(suite: Suite) -> Store:
 
 def compile_parts(suite: Suite, store: Store, console: Console) -> list[Compiled]:
     """Compile a suite, once for each survey and sky map that it spans."""
-    for assembly in suite.assemblies:
-        check_sections(assembly.sections)
+    check_sections(*(assembly.sections for assembly in suite.assemblies))
     parts = [_compile(suite, part, store, console) for part in _by_source(suite.assemblies)]
     store.check([t.product for part in parts for unit in part.plan.units for t in unit.targets])
     return parts

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from coaddc.model.assembly import SkyUnit
-from coaddc.model.digest import digest
+from coaddc.plan.bench import Bench
 from coaddc.plan.plan import Request
 from coaddc.plan.task import Task, task
-from coaddc.plan.warps import exposure_task
 from coaddc.plan.weights import inverse_variance
 
 
-def background_task(request: Request) -> Task | None:
+def background_task(request: Request, bench: Bench) -> Task | None:
     """Return the task that says by what the skies of the exposures differ; None where none are matched."""
     options = request.assembly.sky_matching
     if options is None:
@@ -20,16 +17,13 @@ def background_task(request: Request) -> Task | None:
     units = [(row.visit, row.detector if options.of is SkyUnit.exposure else "") for row in request.rows]
     if len(set(units)) < 2:
         return None
-    patch = request.patch
-    y, x = patch.box.centre
-    scale = patch.wcs.pixel_scale(y=y, x=x)
     return task(
         "background",
-        *(exposure_task(request, row) for row in request.rows),
-        grid=digest(list(patch.wcs.cards)),
-        box=asdict(patch.box),
+        *(bench.shop.exposure(request.assembly, row) for row in request.rows),
+        grid=bench.grid,
+        box=bench.box,
         units=[sorted(set(units)).index(unit) for unit in units],
-        weights=[inverse_variance(row, scale) for row in request.rows],
+        weights=[inverse_variance(row, bench.scale) for row in request.rows],
         order=options.order,
         bin=options.bin,
         nsigma=options.nsigma,

@@ -82,10 +82,6 @@ class Pairs:
         """Number of exposures on each patch."""
         return np.bincount(self.patch, minlength=self.patches)
 
-    def split(self) -> list[Index]:
-        """Return the exposures of each patch."""
-        return np.split(self.exposure, np.cumsum(self.counts)[:-1])
-
 
 def best(pairs: Pairs, rank: Rank, visits: NDArray[np.int64]) -> tuple[Pairs, Index]:
     """Keep the exposures of the best visits of each patch.

@@ -7,13 +7,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from coaddc.model.assembly import ArtifactsSection, Matching, Rejection, StackSection, Statistic, Weighting
-from coaddc.model.digest import digest
 from coaddc.model.product import Product
 from coaddc.plan.background import background_task
+from coaddc.plan.bench import Bench
 from coaddc.plan.dcr import subband
 from coaddc.plan.plan import Request, Target
-from coaddc.plan.recipe import SELECTING, plain, recipe
-from coaddc.plan.task import Task, task
+from coaddc.plan.recipe import SELECTING, plain
+from coaddc.plan.task import Params, Task, task, task_of
 from coaddc.plan.warps import WarpPlan
 
 #: Side, pixels, of the cells in which a coadd's PSF is given.
@@ -24,39 +24,44 @@ PSF_REACH = 4.0
 ARTIFACTS_MARGIN = 64
 
 
-def lower(request: Request) -> Target:
+def lower(request: Request, bench: Bench) -> Target:
     """Return the product of a request, and the task that makes it."""
     assembly = request.assembly
-    background = background_task(request)
-    found = _artifacts(request, background)
+    background = background_task(request, bench)
+    found = _artifacts(request, background, bench)
     early = found if assembly.warp.matching is Matching.likelihood else None  # or a filter would spread them
     plan = WarpPlan(
-        request, assembly.warp, assembly.psf_model, assembly.stack, request.target, background, early
+        request, bench, assembly.warp, assembly.psf_model, assembly.stack, request.target, background, early
     )
     warps = plan.warps(request.rows)
-    stack = _stack(request, plan.visits(warps, request.rows), assembly.stack, found)
+    stack = _stack(request, bench, plan.visits(warps, request.rows), assembly.stack, found)
     if assembly.wavelength is not None:
         stack = subband(request, stack)
-    psf = _psf(request, warps, plan.scale)
-    what = recipe(assembly)
-    coadd = task("coadd", stack, psf, data_id=dict(request.data_id), recipe=digest(what), subject=request)
-    product = Product(request.data_id, coadd.digest, digest(what), assembly.config, assembly.overrides)
+    psf = _psf(request, bench, warps)
+    what = bench.shop.recipe(assembly)
+    coadd = task("coadd", stack, psf, data_id=request.data_id, recipe=what, subject=request)
+    product = Product(request.data_id, coadd.digest, what, assembly.config, assembly.overrides)
     return Target(product, request, coadd)
 
 
 def _stack(
-    request: Request, visits: list[Task], options: StackSection, artifacts: Task | None = None
+    request: Request, bench: Bench, visits: list[Task], options: StackSection, artifacts: Task | None = None
 ) -> Task:
-    options = _relevant(options)
-    if artifacts:
-        # What is found is a rejected plane, and any pixel that lost an input to it says so.
-        options = replace(
-            options, reject=[*options.reject, "CLIPPED"], propagate={**options.propagate, "CLIPPED": 0.0}
-        )
-    fields = {**_fields(options), "reject": sorted(options.reject)}
+    name = "stack", id(options), artifacts is None
+    used, fields = bench.shop.once(name, lambda: _stacking(options, artifacts=artifacts is not None))
+    params = bench.once(("stack", fields.text), lambda: Params.of(**fields.values, box=bench.box))
     filtered = request.assembly.warp.matching is Matching.likelihood
     inputs = [*visits, artifacts] if artifacts and not filtered else visits
-    return task("stack", *inputs, **fields, box=asdict(request.patch.box), subject=options)
+    return task_of("stack", params, tuple(inputs), used)
+
+
+def _stacking(options: StackSection, *, artifacts: bool) -> tuple[StackSection, Params]:
+    """Return the options of a stack that are used, and what of them its task depends on."""
+    used = _relevant(options)
+    if artifacts:
+        # What is found is a rejected plane, and any pixel that lost an input to it says so.
+        used = replace(used, reject=[*used.reject, "CLIPPED"], propagate={**used.propagate, "CLIPPED": 0.0})
+    return used, Params.of(**{**_fields(used), "reject": sorted(used.reject)})
 
 
 def _relevant(options: StackSection) -> StackSection:
@@ -75,17 +80,19 @@ def _fields(section: Any) -> dict[str, Any]:
     return {k: v for k, v in fields.items() if k not in ("doc", *SELECTING)}
 
 
-def _artifacts(request: Request, background: Task | None) -> Task | None:
+def _artifacts(request: Request, background: Task | None, bench: Bench) -> Task | None:
     """Return the task that finds artifacts on the warps of a request, if that is asked for."""
     options = request.assembly.artifacts
     if options.method is Rejection.none or request.template is None:
         return None
     template = options.template
-    plan = WarpPlan(request, template.warp, template.psf_model, template.stack, request.template, background)
+    plan = WarpPlan(
+        request, bench, template.warp, template.psf_model, template.stack, request.template, background
+    )
     rows = tuple(row for row in request.rows if row.seeing <= request.template)
     visits = plan.visits(plan.warps(rows), rows)
-    static = _stack(request, visits, template.stack)
-    known = {"fwhm": round(request.template / plan.scale, 6), "margin": ARTIFACTS_MARGIN}
+    static = _stack(request, bench, visits, template.stack)
+    known = {"fwhm": round(request.template / bench.scale, 6), "margin": ARTIFACTS_MARGIN}
     return task("artifacts", *visits, static, **_thresholds(options), **known, subject=options)
 
 
@@ -94,12 +101,16 @@ def _thresholds(options: ArtifactsSection) -> dict[str, Any]:
     return {k: v for k, v in fields.items() if k not in ("template", "keep_template")}
 
 
-def _psf(request: Request, warps: list[Task], scale: float) -> Task:
+def _psf(request: Request, bench: Bench, warps: list[Task]) -> Task:
     uniform = Weighting.uniform is request.assembly.stack.weighting
     width = request.target or max(row.seeing for row in request.rows)
     if request.assembly.warp.matching is Matching.likelihood:
         width *= math.sqrt(2.0)  # a PSF correlated with itself
-    half = min(60, math.ceil(PSF_REACH * width / scale))
+    half = min(60, math.ceil(PSF_REACH * width / bench.scale))
     median = request.assembly.stack.statistic is Statistic.median
-    cells = {"cell": PSF_CELL, "half": half, "box": asdict(request.patch.box)}
-    return task("psf", *warps, equal=uniform or median, median=median, **cells)
+    equal = uniform or median
+    params = bench.once(
+        ("psf", equal, median, half),
+        lambda: Params.of(equal=equal, median=median, cell=PSF_CELL, half=half, box=bench.box),
+    )
+    return task_of("psf", params, tuple(warps))

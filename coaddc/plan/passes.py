@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import groupby
+from operator import is_
 
 import numpy as np
 
@@ -14,13 +15,14 @@ from coaddc.model.errors import PlanError, near
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.run_options import EngineOptions
 from coaddc.model.skymap import Patch
+from coaddc.plan.bench import Bench, Shop
 from coaddc.plan.dcr import check_subbands, placed_zenith
 from coaddc.plan.lower import lower as lower_request
 from coaddc.plan.memory import tile_rows
 from coaddc.plan.phases import late_tasks, visits_of
 from coaddc.plan.plan import Plan, Request, Target, Unit
 from coaddc.plan.recipe import recipe
-from coaddc.plan.select import Selector
+from coaddc.plan.select import Selection, Selector
 from coaddc.plan.task import Task, walk
 
 #: The patches of an assembly.
@@ -29,15 +31,17 @@ PatchesOf = Callable[[Assembly], Sequence[Patch]]
 
 def select(assemblies: Sequence[Assembly], selector: Selector, patches: PatchesOf) -> Plan:
     """Choose the exposures of each assembly on each patch in each band."""
-    requests: dict[str, Request] = {}
+    requests: dict[Hashable, Request] = {}
     for assembly in _distinct(assemblies):
         for band in _bands(assembly, selector):
             check_subbands(assembly, band)
             admitted = selector.admitted(assembly.sections, band)
             targets = target_fwhm(assembly, admitted), template_fwhm(assembly, admitted)
-            for patch in patches(assembly):
-                request = _request(assembly, selector, patch, band, targets)
-                requests.setdefault(request.name, request)
+            label = tuple(assembly.keys.items())
+            for chosen in selector.select_all(assembly.sections, band, patches(assembly)):
+                name = label, band, chosen.patch.tract, chosen.patch.sequence
+                if name not in requests:
+                    requests[name] = _request(assembly, band, chosen, targets)
     return Plan(tuple(requests.values()))
 
 
@@ -89,19 +93,13 @@ def _fwhm(model: PsfModelSection, admitted: Sequence[ExposureRow]) -> float | No
 
 
 def _request(
-    assembly: Assembly,
-    selector: Selector,
-    patch: Patch,
-    band: str,
-    targets: tuple[float | None, float | None],
+    assembly: Assembly, band: str, chosen: Selection, targets: tuple[float | None, float | None]
 ) -> Request:
-    chosen = selector.select(assembly.sections, band, patch)
-    rows, unknown = placed_zenith(assembly, chosen.rows)
-    notes = (*chosen.notes, *unknown)
+    rows, left_out = placed_zenith(assembly, chosen.rows)
     if targets[0] is not None:
         rows, wider = _narrower(assembly, rows, targets[0])
-        notes = (*notes, *wider)
-    return Request(assembly, patch, band, rows, notes, *targets)
+        left_out = [*left_out, *wider]
+    return Request(assembly, chosen.patch, band, rows, chosen, tuple(left_out), *targets)
 
 
 def _narrower(
@@ -109,7 +107,9 @@ def _narrower(
 ) -> tuple[tuple[ExposureRow, ...], list[str]]:
     """Part the exposures that can be matched from those whose PSF is wider than the target."""
     wide = [row for row in rows if not row.seeing <= target]
-    if wide and assembly.psf_model.wider_input is WiderInput.refuse:
+    if not wide:
+        return rows, []
+    if assembly.psf_model.wider_input is WiderInput.refuse:
         names = ", ".join(f'{row.name}: {row.seeing:.2f}"' for row in wide)
         raise PlanError(
             f'psf_model: the target of {target:.2f}" is narrower than the PSF of {names}; choose a wider '
@@ -121,18 +121,19 @@ def _narrower(
 
 def lower(plan: Plan) -> Plan:
     """Turn requests into tasks, and gather those of one patch and band in a unit."""
-    targets = sorted(map(lower_request, (r for r in plan.requests if r.rows)), key=_place)
-    units = []
-    for _, group in groupby(targets, key=_place):
-        same = tuple(group)
-        units.append(Unit(same[0].request.patch, same[0].request.band, same))
-    asked = sum(len(list(walk([target.task]))) for target in targets)
+    shop = Shop()
+    units, asked = [], 0
+    for _, group in groupby(sorted((r for r in plan.requests if r.rows), key=_place), key=_place):
+        requests = list(group)
+        bench = Bench(shop, requests[0].patch)
+        targets = tuple([lower_request(request, bench) for request in requests])
+        asked += sum([len(walk([target.task])) for target in targets])
+        units.append(Unit(requests[0].patch, requests[0].band, targets))
     return replace(plan, units=tuple(units), asked=asked)
 
 
-def _place(target: Target) -> tuple[int, int, str]:
-    patch = target.request.patch
-    return patch.tract, patch.sequence, target.request.band
+def _place(request: Request) -> tuple[int, int, str]:
+    return request.patch.tract, request.patch.sequence, request.band
 
 
 def dedupe(plan: Plan) -> Plan:
@@ -144,10 +145,15 @@ def _deduped(unit: Unit, targets: Iterable[Target]) -> Unit:
     targets = tuple(targets)
     one: dict[str, Task] = {}
     for found in walk([target.task for target in targets]):
-        inputs = tuple(one[i.digest] for i in found.inputs)
-        one[found.digest] = replace(found, inputs=inputs)
-    wanted = tuple(replace(target, task=one[target.task.digest]) for target in targets)
+        inputs = tuple([one[i.digest] for i in found.inputs])
+        same = all(map(is_, inputs, found.inputs))
+        one[found.digest] = found if same else replace(found, inputs=inputs)
+    wanted = tuple([_making(target, one[target.task.digest]) for target in targets])
     return replace(unit, targets=wanted, tasks=tuple(one.values()))
+
+
+def _making(target: Target, task: Task) -> Target:
+    return target if target.task is task else replace(target, task=task)
 
 
 def reuse(plan: Plan, held: Set[str], outdated: Set[str]) -> Plan:
@@ -159,10 +165,16 @@ def reuse(plan: Plan, held: Set[str], outdated: Set[str]) -> Plan:
         Digests of products that are there, and of those of which another version is.
     """
     current = [t.product for u in plan.units for t in u.targets if t.product.digest in held]
-    left = [(u, [t for t in u.targets if t.product.digest not in held]) for u in plan.units]
+    left = [(u, tuple([t for t in u.targets if t.product.digest not in held])) for u in plan.units]
     names = frozenset(t.product.name for u in plan.units for t in u.targets if t.product.digest in outdated)
-    units = tuple(_deduped(unit, targets) for unit, targets in left if targets)
+    units = tuple(
+        [u if len(targets) == len(u.targets) else _deduped(u, targets) for u, targets in left if targets]
+    )
     return replace(plan, units=units, current=tuple(current), outdated=names)
+
+
+def _left(unit: Unit, targets: Sequence[Target]) -> Unit:
+    return unit if len(targets) == len(unit.targets) else _deduped(unit, targets)
 
 
 def tile(plan: Plan, engine: EngineOptions) -> Plan:

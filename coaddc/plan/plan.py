@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from coaddc.model.assembly import Assembly
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.product import Product
 from coaddc.model.skymap import Patch
+from coaddc.plan.select import Selection
 from coaddc.plan.task import Task
 
 
@@ -20,8 +22,10 @@ class Request:
     ----------
     rows
         The exposures, by visit and detector.
-    notes
-        What each step of the selection left, and who was left out.
+    selection
+        How they were selected, before any was left out.
+    left_out
+        Who was left out then, and why.
     target
         FWHM, arcsec, of the PSF that its warps are matched to; None where they are not.
     template
@@ -32,11 +36,18 @@ class Request:
     patch: Patch
     band: str
     rows: tuple[ExposureRow, ...]
-    notes: tuple[str, ...] = ()
+    selection: Selection | None = None
+    left_out: tuple[str, ...] = ()
     target: float | None = None
     template: float | None = None
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What each step of the selection left, and who was left out."""
+        selected = self.selection.notes if self.selection else ()
+        return (*selected, *self.left_out)
+
+    @cached_property
     def data_id(self) -> Mapping[str, str | int]:
         """The data ID of its coadd."""
         patch = self.patch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from coaddc.model.assembly import Section
 from coaddc.model.errors import ConfigError
 from coaddc.model.exposures import ExposureRow, ExposureTable
 from coaddc.model.skymap import Patch
-from coaddc.model.skymaps.cover import Index, overlapping
+from coaddc.model.skymaps.cover import overlapping
 from coaddc.model.skymaps.sphere import Footprints
 from coaddc.plan.choose import Pairs, Predicate, Rank, best
 from coaddc.plan.columns import Columns
@@ -21,22 +21,6 @@ from coaddc.plan.rank import Mask, Sum, read_keep
 
 #: How many results, each for all patches prepared together, are kept: bounds the memory.
 KEPT = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The exposures of one product.
-
-    Attributes
-    ----------
-    rows
-        In the order of the exposure table.
-    notes
-        How many exposures each step left, so that an empty product can say why.
-    """
-
-    rows: tuple[ExposureRow, ...]
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +61,52 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """The exposures of every patch of a batch, and how they came to be chosen."""
+    """The exposures of every patch of a batch, and how they came to be chosen.
 
-    exposures: list[Index]
+    Attributes
+    ----------
+    exposures
+        Their numbers in the table, patch by patch.
+    ends
+        Where those of each patch begin, and where the last end.
+    """
+
+    exposures: list[int]
+    ends: list[int]
     in_band: str
     steps: list[_Step]
 
+    def on(self, patch: int) -> list[int]:
+        """Return the exposures of one patch."""
+        return self.exposures[self.ends[patch] : self.ends[patch + 1]]
 
-def check_sections(sections: Mapping[str, Section]) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The exposures of one product.
+
+    Attributes
+    ----------
+    rows
+        In the order of the exposure table.
+    patch
+        Where.
+    """
+
+    rows: tuple[ExposureRow, ...]
+    patch: Patch
+    _chosen: _Chosen
+    _number: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many exposures each step left, so that an empty product can say why."""
+        chosen, number = self._chosen, self._number
+        on_patch = f"{chosen.steps[0].on(number)} tract {self.patch.tract} patch {self.patch.name}"
+        return chosen.in_band, on_patch, *(step.on(number) for step in chosen.steps[1:])
+
+
+def check_sections(*recipes: Mapping[str, Section]) -> None:
     """Check all predicates and ranks against the columns, with no exposures read.
 
     Raises
@@ -92,7 +114,9 @@ def check_sections(sections: Mapping[str, Section]) -> None:
     ConfigError
         For the first that cannot be used, naming key and field.
     """
-    Selector(ExposureTable(())).admitted(sections, "")
+    selector = Selector(ExposureTable(()))
+    for sections in recipes:
+        selector.admitted(sections, "")
 
 
 class Selector:
@@ -146,30 +170,36 @@ class Selector:
         return [self._rows[index] for index in np.flatnonzero(mask)]
 
     def select(self, sections: Mapping[str, Section], band: str, patch: Patch) -> Selection:
-        """Return the exposures of one product.
+        """Return the exposures of one product; see `select_all`."""
+        (selection,) = self.select_all(sections, band, [patch])
+        return selection
+
+    def select_all(
+        self, sections: Mapping[str, Section], band: str, patches: Sequence[Patch]
+    ) -> Iterator[Selection]:
+        """Return the exposures of products that differ in their patches.
 
         Parameters
         ----------
         sections
             Key to section; predicates and ranks apply in this order, all predicates before all ranks.
-        band, patch
-            Of the product.
+        band, patches
+            Of the products.
 
         Raises
         ------
         ConfigError
             Where a predicate or a rank cannot be used, naming key and field.
         """
-        if _place(patch) not in self._places:
-            self.prepare([patch])
-        batch, number = self._places[_place(patch)]
-        chosen = self._choose(_asked(sections), band, batch)
-        notes = (
-            chosen.in_band,
-            f"{chosen.steps[0].on(number)} tract {patch.tract} patch {patch.name}",
-            *(step.on(number) for step in chosen.steps[1:]),
-        )
-        return Selection(tuple([self._rows[index] for index in chosen.exposures[number]]), notes)
+        asked = _asked(sections)
+        for patch in patches:
+            place = _place(patch)
+            if place not in self._places:
+                self.prepare([patch])
+            batch, number = self._places[place]
+            chosen = self._choose(asked, band, batch)
+            rows = tuple([self._rows[index] for index in chosen.on(number)])
+            yield Selection(rows, patch, chosen, number)
 
     def _choose(self, asked: _Asked, band: str, batch: int) -> _Chosen:
         """Select for all patches of a batch, or return what was selected before."""
@@ -191,7 +221,8 @@ class Selector:
         for rank in recipe.ranks:
             pairs, visits = best(pairs, rank, self._visits)
             steps.append(_Step(rank.note, pairs.counts.tolist(), visits.tolist()))
-        return _Chosen(pairs.split(), in_band, steps)
+        ends = np.concatenate([[0], np.cumsum(pairs.counts)])
+        return _Chosen(pairs.exposure.tolist(), ends.tolist(), in_band, steps)
 
     def _in_band(self, band: str) -> Mask:
         return self._bands.get(band, np.zeros(len(self._rows), bool))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from coaddc.model.digest import digest
+from coaddc.model.digest import digest_text, rendered
 
 #: Every op, with the version of what it does to pixels: raise it when its results change.
 OP_VERSIONS: Mapping[str, int] = MappingProxyType(
@@ -61,10 +61,40 @@ class Task:
         return hash(self.digest)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Params:
+    """Parameters of tasks, rendered once for the digests of all that have them.
+
+    Attributes
+    ----------
+    values
+        Plain data.
+    text
+        What goes into digests.
+    """
+
+    values: Mapping[str, Any]
+    text: str
+
+    @classmethod
+    def of(cls, **values: Any) -> Params:
+        """Render parameters."""
+        return cls(values, rendered(values))
+
+
 def task(op: str, *inputs: Task, subject: Any = None, **params: Any) -> Task:
     """Make a task."""
-    identity = digest(op, OP_VERSIONS[op], params, [i.digest for i in inputs])
-    return Task(op, params, inputs, identity, subject)
+    return task_of(op, Params.of(**params), inputs, subject)
+
+
+def task_of(op: str, params: Params, inputs: tuple[Task, ...], subject: Any = None) -> Task:
+    """Make a task of parameters that are rendered already.
+
+    Its digest is that of the plain data ``[op, version, parameters, [digests of inputs]]``.
+    """
+    needed = ",".join([f'"{found.digest}"' for found in inputs])
+    identity = digest_text(f'["{op}",{OP_VERSIONS[op]},{params.text},[{needed}]]')
+    return Task(op, params.values, inputs, identity, subject)
 
 
 def origin(found: Task) -> tuple[Task, Task]:
@@ -74,18 +104,20 @@ def origin(found: Task) -> tuple[Task, Task]:
     return found.inputs[0], found
 
 
-def walk(targets: Iterable[Task]) -> Iterator[Task]:
-    """Go through all tasks that the targets need, each once, inputs first, in the order of the inputs."""
+def walk(targets: Iterable[Task]) -> list[Task]:
+    """Return all tasks that the targets need, each once, inputs first, in the order of the inputs."""
     seen: set[str] = set()
-    stack = [iter(targets)]
-    path: list[Task] = []
+    found: list[Task] = []
+    begun: list[Task] = []
+    stack: list[Task | None] = [*targets]  # None ends the inputs of the task that was begun last
+    stack.reverse()
     while stack:
-        current = next(stack[-1], None)
-        if current is None:
-            stack.pop()
-            if path:
-                yield path.pop()
-        elif current.digest not in seen:
-            seen.add(current.digest)
-            path.append(current)
-            stack.append(iter(current.inputs))
+        task = stack.pop()
+        if task is None:
+            found.append(begun.pop())
+        elif task.digest not in seen:
+            seen.add(task.digest)
+            begun.append(task)
+            stack.append(None)
+            stack += task.inputs[::-1]
+    return found

@@ -11,22 +11,15 @@ from coaddc.model.assembly import Matching, PsfModelSection, StackSection, Stati
 from coaddc.model.digest import digest
 from coaddc.model.errors import PlanError
 from coaddc.model.exposures import ExposureRow
+from coaddc.plan.bench import Bench
 from coaddc.plan.plan import Request
-from coaddc.plan.recipe import reading
-from coaddc.plan.task import Task, origin, task
+from coaddc.plan.task import Params, Task, origin, task, task_of
 from coaddc.plan.weights import weight
 
 #: Half-width of matching kernels, and of the PSFs to filter with, in FWHM.
 KERNEL_REACH = 2.5
 #: Distance, pixels, of the positions where PSFs to filter with are worked out.
 FILTER_CELL = 128
-
-
-def exposure_task(request: Request, row: ExposureRow) -> Task:
-    """Return the task that opens an exposure."""
-    assembly = request.assembly
-    fields = digest(reading(assembly))
-    return task("exposure", content=row.digest, reading=fields, subject=(assembly.survey, row))
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,9 @@ class WarpPlan:
     Attributes
     ----------
     request
-        On which patch, from which survey.
+        Which exposures, of which survey.
+    bench
+        What it shares with other requests on the patch.
     warp, psf_model, stack
         The sections that say how: those of the assembly, or those placed in its template.
     target
@@ -48,6 +43,7 @@ class WarpPlan:
     """
 
     request: Request
+    bench: Bench
     warp: WarpSection
     psf_model: PsfModelSection
     stack: StackSection
@@ -55,17 +51,11 @@ class WarpPlan:
     background: Task | None = None
     artifacts: Task | None = None
 
-    @property
-    def scale(self) -> float:
-        """Pixel scale of the patch, arcsec."""
-        y, x = self.request.patch.box.centre
-        return self.request.patch.wcs.pixel_scale(y=y, x=x)
-
     def warps(self, rows: Sequence[ExposureRow]) -> list[Task]:
         """Return the tasks that make the warp of each exposure, matched or filtered if so asked."""
-        warps = [self._level(self._warp(exposure_task(self.request, row))) for row in rows]
+        warps = self._warps(rows)
         if self.target is not None:
-            return [self._match(warp, self.target) for warp in warps]
+            return self._matches(warps, self.target)
         match self.warp.matching:
             case Matching.likelihood:
                 return [self._filter(warp) for warp in warps]
@@ -83,18 +73,28 @@ class WarpPlan:
     def _reject(self) -> list[str]:
         return sorted([*self.stack.reject, "CLIPPED"] if self.artifacts else self.stack.reject)
 
-    def _warp(self, exposure: Task) -> Task:
+    def _warps(self, rows: Sequence[ExposureRow]) -> list[Task]:
+        weighting, interpolant = self._weighting, self.warp.interpolant
+        made = self.bench.once((weighting, interpolant, self._reading), dict[int, Task])
+        for row in rows:
+            if id(row) not in made:
+                made[id(row)] = self._warp(self.bench.shop.exposure(self.request.assembly, row), weighting)
+        warps = [made[id(row)] for row in rows]
+        return [task("level", w, self.background) for w in warps] if self.background else warps
+
+    @property
+    def _reading(self) -> str:
+        return self.bench.shop.reading(self.request.assembly)
+
+    def _warp(self, exposure: Task, weighting: Weighting) -> Task:
         return task(
             "warp",
             exposure,
-            grid=digest(list(self.request.patch.wcs.cards)),
+            grid=self.bench.grid,
             interpolant=self.warp.interpolant.value,
-            weight=weight(exposure.subject[1], self.scale, self._weighting),
-            subject=self.request.patch.wcs,
+            weight=weight(exposure.subject[1], self.bench.scale, weighting),
+            subject=self.bench.patch.wcs,
         )
-
-    def _level(self, warp: Task) -> Task:
-        return warp if self.background is None else task("level", warp, self.background)
 
     @property
     def _weighting(self) -> Weighting:
@@ -104,17 +104,25 @@ class WarpPlan:
             return Weighting.inverse_variance
         return self.stack.weighting
 
-    def _match(self, warp: Task, target: float) -> Task:
+    def _matches(self, warps: Sequence[Task], target: float) -> list[Task]:
+        fields = self.bench.shop.once(("match", id(self.psf_model)), self._model)
+        params = self.bench.once(("match", fields.text, target), lambda: self._matching(fields, target))
+        made = self.bench.once(("matched", fields.text, target), dict[str, Task])
+        for warp in warps:
+            if warp.digest not in made:
+                made[warp.digest] = task_of("match", params, (warp, origin(warp)[0]))
+        return [made[warp.digest] for warp in warps]
+
+    def _model(self) -> Params:
+        """Return what matches depend on of the section that says to which PSF."""
         names = ("wing_ratio", "wing_amplitude", "beta", "cell", "regularisation")
-        return task(
-            "match",
-            warp,
-            origin(warp)[0],
-            **{name: getattr(self.psf_model, name) for name in names},
-            profile=self.psf_model.profile.value,
-            fwhm=round(target / self.scale, 6),
-            half=math.ceil(KERNEL_REACH * target / self.scale) + 1,
-        )
+        fields = {name: getattr(self.psf_model, name) for name in names}
+        return Params.of(**fields, profile=self.psf_model.profile.value)
+
+    def _matching(self, fields: Params, target: float) -> Params:
+        scale = self.bench.scale
+        fwhm, half = round(target / scale, 6), math.ceil(KERNEL_REACH * target / scale) + 1
+        return Params.of(**fields.values, fwhm=fwhm, half=half)
 
     def _filter(self, warp: Task) -> Task:
         """Filter a warp with its own PSF.
@@ -159,4 +167,4 @@ class WarpPlan:
                 raise PlanError(
                     f"warp.matching={self.warp.matching.value}: the seeing of {row.name} is not known"
                 )
-        return math.ceil(KERNEL_REACH * max(row.seeing for row in rows) / self.scale) + 1
+        return math.ceil(KERNEL_REACH * max(row.seeing for row in rows) / self.bench.scale) + 1
