@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
+from coaddc.kernels import rank
 from coaddc.kernels import stack as kernels
+from coaddc.kernels.networks import median_networks
 from coaddc.model.assembly import StackSection, Statistic, Weighting
 from coaddc.model.geom import Box
 from coaddc.model.images import Stacked, Warp
 from coaddc.model.mask import bit, bits
 
-#: Rows of the cube that a median or a clipped mean looks at together: small, so that it stays in the cache.
-CHUNK = 16
+#: Rows of which one thread takes medians or clipped means before it takes others.
+ROWS = 16
 
 #: Maps a function over items: the builtin, or that of a pool of threads.
 Run = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
@@ -117,38 +119,26 @@ class RankStack:
 
     def finish(self, run: Run = map) -> Stacked:
         """Go through the box a few rows at a time."""
-        sums = self._sums
+        sums, options = self._sums, self._sums.options
         image, variance = np.empty((2, *sums.box.shape), np.float32)
+        outputs = (image, variance, sums.mask, sums.count, sums.norm, sums.lost)
+        table, _held = _table(self._warps)
+        warps = (table, median_networks(len(self._warps)))
+        select = (sums.reject, sums.planes)
+        factors = np.array([0.0, *(median_factor(n) for n in range(1, len(self._warps) + 1))])
+        uniform = options.weighting is Weighting.uniform
+        limits = (options.nsigma, options.flux_tolerance, uniform, bit("CLIPPED"))
 
-        def rank(y: int) -> None:
-            rows = Box(y0=y, y1=min(y + CHUNK, sums.box.y1), x0=sums.box.x0, x1=sums.box.x1)
-            at = slice(rows.y0 - sums.box.y0, rows.y1 - sums.box.y0)
-            planes = (image, variance, sums.mask, sums.count, sums.norm)
-            self._combine(_cube(self._warps, rows), (*(plane[at] for plane in planes), sums.lost[:, at]))
+        def combine(row: int) -> None:
+            window = (sums.box.y0, sums.box.x0, row, min(row + ROWS, sums.box.shape[0]))
+            if options.statistic is Statistic.median:
+                rank.median(*warps, factors, select, window, outputs)
+            else:
+                rank.clipped_mean(*warps, limits, select, window, outputs)
 
-        for _ in run(rank, range(sums.box.y0, sums.box.y1, CHUNK)):
+        for _ in run(combine, range(0, sums.box.shape[0], ROWS)):
             pass
         return sums.stacked(image, variance)
-
-    def _combine(self, cube: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-        sums, options = self._sums, self._sums.options
-        lost = np.zeros(outputs[-1].shape, np.float32)  # a contiguous piece, as the kernels want it
-        if options.statistic is Statistic.median:
-            factors = np.array([0.0, *(median_factor(n) for n in range(1, len(self._warps) + 1))])
-            kernels.median(*cube, sums.reject, sums.planes, factors, *outputs[:-1], lost)
-        else:
-            kernels.clipped_mean(
-                *cube,
-                sums.reject,
-                options.weighting is Weighting.uniform,
-                sums.planes,
-                options.nsigma,
-                options.flux_tolerance,
-                bit("CLIPPED"),
-                *outputs[:-1],
-                lost,
-            )
-        outputs[-1][:] = lost
 
 
 STACKS: dict[Statistic, Callable[[StackSection, Box], Stack]] = {
@@ -200,18 +190,21 @@ def merge_visit(warps: Sequence[Warp], reject: int) -> Warp:
     return Warp(box, image, variance, mask, weight)
 
 
-def _cube(warps: Sequence[Warp], rows: Box) -> tuple[Any, ...]:
-    """Return image, variance, mask and weight of all warps on some rows, each (n, ny, nx)."""
-    shape = (len(warps), *rows.shape)
-    image, variance, weight = np.zeros((3, *shape), np.float32)
-    mask = np.zeros(shape, np.int32)
-    for i, warp in enumerate(warps):
-        part = warp.box.clip(rows)
-        if part.area:
-            at, source = (i, *part.within(rows)), part.within(warp.box)
-            image[at], variance[at] = warp.image[source], warp.variance[source]
-            mask[at], weight[at] = warp.mask[source], warp.weight[source]
-    return image, variance, mask, weight
+def _table(warps: Sequence[Warp]) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
+    """Return what `coaddc.kernels.rank` must know of warps, and the arrays that this points into."""
+    planes = [
+        np.ascontiguousarray(plane, kind)
+        for warp in warps
+        for plane, kind in zip(
+            (warp.image, warp.variance, warp.mask, warp.weight),
+            (np.float32, np.float32, np.int32, np.float32),
+            strict=True,
+        )
+    ]
+    table = np.empty((len(warps), 8), np.int64)
+    table[:, :4] = np.reshape([plane.ctypes.data for plane in planes], (-1, 4))
+    table[:, 4:] = np.reshape([(w.box.y0, w.box.y1, w.box.x0, w.box.x1) for w in warps], (-1, 4))
+    return table, planes
 
 
 @cache
