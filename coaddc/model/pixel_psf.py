@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates, spline_filter
 
 from coaddc.model.errors import DataError
 from coaddc.model.psf import Floats
@@ -53,6 +52,8 @@ class PixelPsf:
 
     def evaluate(self, *, x: float, y: float, dx: Floats, dy: Floats) -> Floats:
         """Return the flux per pixel at offsets from a source at (x, y), total 1; 0 beyond the stamp."""
+        from scipy.ndimage import map_coordinates  # slow to import
+
         terms = self._terms(x=x, y=y)
         total = float((terms * self._sums).sum()) * self.step**2
         ny, nx = self.stamps.shape[1:]
@@ -75,4 +76,6 @@ class PixelPsf:
     @cached_property
     def _coefficients(self) -> NDArray[np.float64]:
         """Of the cubic spline; the filter is linear, so terms are filtered once and summed after."""
+        from scipy.ndimage import spline_filter
+
         return np.stack([spline_filter(stamp, order=3, output=np.float64) for stamp in self.stamps])
