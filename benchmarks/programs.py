@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,18 @@ def run_swarp(
         str(word) for name, value in {**SETTINGS, **files, **settings}.items() for word in (f"-{name}", value)
     ]
     return measured([SWARP, "@images.txt", "-c", "default.swarp", *words], folder=folder)
+
+
+def run_reproject(folder: Path, output: str, grid: fits.Header) -> Cost:
+    """Coadd the exposures of a folder with reproject, into ``output.fits`` in this folder."""
+    write_grid(folder / f"{output}.head", grid)
+    script = Path(__file__).parent / "with_reproject.py"
+    return measured([sys.executable, str(script), str(folder), output], folder=folder)
+
+
+def has_reproject() -> bool:
+    """Say whether reproject is installed (the extra ``bench``)."""
+    return find_spec("reproject") is not None
 
 
 def read_swarp(folder: Path, output: str) -> Image:

@@ -1,5 +1,7 @@
 """coaddc and SWarp, a weighted mean with Lanczos-3 of the same exposures on the same grid: time and pixels.
 
+Where it is installed, reproject too, once, with the bicubic interpolation that it has instead.
+
 python benchmarks/swarp.py [--count N] [--side PIXELS] [--rounds N] [--folder FOLDER] [--write FILE]
 """
 
@@ -17,7 +19,17 @@ import numpy as np
 from astropy.io import fits
 from exposures import Field, level_weights, write
 from measure import Agreement, agreement, markdown, undisturbed
-from programs import Cost, coadd_path, machine, read_coaddc, read_swarp, run_coaddc, run_swarp
+from programs import (
+    Cost,
+    coadd_path,
+    has_reproject,
+    machine,
+    read_coaddc,
+    read_swarp,
+    run_coaddc,
+    run_reproject,
+    run_swarp,
+)
 
 from coaddc.model.wcs import Wcs
 
@@ -51,6 +63,8 @@ def timed(folder: Path, field: Field, rounds: int) -> dict[str, list[Cost]]:
         found[cold].append(run_coaddc(folder, f"cold{turn}", OVERRIDES, **kept))
         found[swarp].append(run_swarp(folder, "swarp", grid, SAME))
         found[warm].append(run_coaddc(folder, f"warm{turn}", OVERRIDES, **kept))
+    if has_reproject():
+        found["reproject, bicubic"] = [run_reproject(folder, "reproject", grid)]
     return found
 
 
