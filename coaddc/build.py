@@ -26,7 +26,7 @@ from coaddc.model.skymaps.make import make_skymap, reopen_skymap
 from coaddc.model.skymaps.restrict import restrict
 from coaddc.model.suite import Suite
 from coaddc.model.survey import Survey
-from coaddc.plan.compile import compile_suite
+from coaddc.plan.compile import Watch, compile_suite, unseen
 from coaddc.plan.explain import explain
 from coaddc.plan.plan import Plan
 from coaddc.plan.select import Selector, check_sections
@@ -43,6 +43,7 @@ class Compiled:
     """The part of a suite that has one survey and one sky map, compiled."""
 
     plan: Plan
+    survey: Survey
     scan: Scan
     skymap: Skymap
 
@@ -50,30 +51,32 @@ class Compiled:
 def build(suite: Suite) -> bool:
     """Make all that a suite asks for; say whether all of it stands, and something does."""
     console = terminal()
-    store = _store(suite)
+    store = open_store(suite)
     whole = True
     for compiled in compile_parts(suite, store, console):
         whole &= _run(suite, compiled, store, console)
     return whole
 
 
-def show_plan(suite: Suite) -> bool:
-    """Compile a suite and print the plan; make nothing."""
-    console = terminal()
-    for compiled in compile_parts(suite, _store(suite), console):
-        console.print(explain(compiled.plan), highlight=False, markup=False, soft_wrap=True)
-        _tell_problems(compiled.scan, console)
-    return True
-
-
-def _store(suite: Suite) -> Store:
+def open_store(suite: Suite) -> Store:
+    """Return the store of a suite, as it is or will be."""
     return Store(Path(suite.store.root), suite.store, suite.implied)
 
 
-def compile_parts(suite: Suite, store: Store, console: Console) -> list[Compiled]:
-    """Compile a suite, once for each survey and sky map that it spans."""
+def compile_parts(suite: Suite, store: Store, console: Console, watch: Watch = unseen) -> list[Compiled]:
+    """Compile a suite, once for each survey and sky map that it spans.
+
+    Parameters
+    ----------
+    suite, store
+        What is asked for, and where it goes.
+    console
+        Where progress is shown.
+    watch
+        Is shown the plan after each pass.
+    """
     check_sections(*(assembly.sections for assembly in suite.assemblies))
-    parts = [_compile(suite, part, store, console) for part in _by_source(suite.assemblies)]
+    parts = [_compile(suite, part, store, console, watch) for part in _by_source(suite.assemblies)]
     store.check([t.product for part in parts for unit in part.plan.units for t in unit.targets])
     return parts
 
@@ -95,7 +98,9 @@ def _by_source(assemblies: Sequence[Assembly]) -> Iterator[list[Assembly]]:
     yield from parts
 
 
-def _compile(suite: Suite, assemblies: list[Assembly], store: Store, console: Console) -> Compiled:
+def _compile(
+    suite: Suite, assemblies: list[Assembly], store: Store, console: Console, watch: Watch
+) -> Compiled:
     survey = _located(assemblies[0].survey, suite, console)
     assemblies = [replace(assembly, survey=survey) for assembly in assemblies]
     with progress_bar(console, show=suite.engine.progress) as bar:
@@ -107,10 +112,9 @@ def _compile(suite: Suite, assemblies: list[Assembly], store: Store, console: Co
     def patches(assembly: Assembly) -> list[Patch]:
         return restrict(covered, assembly.tracts, assembly.patches)
 
-    held = partial(_held, store)
-    return Compiled(
-        compile_suite(assemblies, Selector(found.table, covered), patches, held, suite.engine), found, skymap
-    )
+    selector, held = Selector(found.table, covered), partial(_held, store)
+    plan = compile_suite(assemblies, selector, patches, held, suite.engine, watch)
+    return Compiled(plan, survey, found, skymap)
 
 
 def _located(survey: Survey, suite: Suite, console: Console) -> Survey:
@@ -162,9 +166,11 @@ def _run(suite: Suite, compiled: Compiled, store: Store, console: Console) -> bo
     with Follower(console, len(plan.units), show=suite.engine.progress) as follower:
         if plan.units:
             _run_plan(plan, suite.engine, publish, follower)
+    if follower.made:
+        store.add_rates(follower.measured)
     console.print(summary(plan, follower.made, follower.failed))
     console.print(counts(plan, follower.made, follower.failed), highlight=False)
-    _tell_problems(compiled.scan, console)
+    tell_problems(compiled.scan, console)
     return not follower.failed and bool(follower.made or plan.current)
 
 
@@ -180,7 +186,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _tell_problems(found: Scan, console: Console) -> None:
+def tell_problems(found: Scan, console: Console) -> None:
     """Name the files that were left out."""
     for problem in found.problems:
         console.print(f"left out {problem.file}: {problem.reason}", style="yellow", markup=False)

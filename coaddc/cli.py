@@ -7,6 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+#: Languages in which a graph can be written.
+GRAPHS = ("mermaid", "dot")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
@@ -18,20 +21,58 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _compose(words)
 
 
-def _compose(words: Sequence[str], *, dry: bool = False) -> int:
+def _compose(words: Sequence[str]) -> int:
     from coaddc.config.app import run
     from coaddc.model.suite import Suite
 
     def act(suite: Suite) -> bool:
-        from coaddc.build import build, show_plan
+        from coaddc.build import build
 
-        return show_plan(suite) if dry else build(suite)
+        return build(suite)
 
     return run(act, words)
 
 
 def _plan(words: Sequence[str]) -> int:
-    return _compose(words, dry=True)
+    from coaddc.config.app import run
+    from coaddc.model.suite import Suite
+
+    left, form, passes = _plan_flags(words)
+
+    def act(suite: Suite) -> bool:
+        from coaddc.tell import View, show_plan
+
+        return show_plan(suite, View(form, passes))
+
+    return run(act, left)
+
+
+def _plan_flags(words: Sequence[str]) -> tuple[list[str], str, bool]:
+    """Part the words of a plan: those that compose, the form that it is shown in, whether its passes are.
+
+    Raises
+    ------
+    ConfigError
+        Where a form is none, or there are two.
+    """
+    from coaddc.model.errors import ConfigError, near
+
+    left, forms, passes, rest = [], [], False, iter(words)
+    for word in rest:
+        flag, equals, value = word.partition("=")
+        if word == "--json":
+            forms.append("json")
+        elif flag == "--graph":
+            forms.append(value if equals else next(rest, ""))
+            if forms[-1] not in GRAPHS:
+                raise ConfigError(f"{flag}={forms[-1]}: no such graph{near(forms[-1], GRAPHS)}")
+        elif word == "--passes":
+            passes = True
+        else:
+            left.append(word)
+    if len(forms) > 1:
+        raise ConfigError(f"{' and '.join(forms)}: one form of a plan at a time")
+    return left, forms[0] if forms else "table", passes
 
 
 def _verb(verb: str, words: Sequence[str]) -> int:

@@ -88,6 +88,30 @@ def test_the_same_again_does_nothing_and_says_so(built: Path) -> None:
     assert files(built) == before
 
 
+def test_the_plan_is_told_to_programs_with_flags_anywhere(built: Path) -> None:
+    before = files(built)
+    run = coaddc(built, "plan", "warp=psfMatched,direct", "--json", "stack=mean,median", "--passes", "band=g")
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    (part,) = told["parts"]
+    assert told["format"] == 1
+    assert told["passes"][0]["pass"] == "select"
+    assert (part["totals"]["current"], part["totals"]["absent"]) == (2, 2)
+    # The main job ran here: a plan of the same ops says how long.
+    assert part["totals"]["seconds_unknown"] == []
+    assert 0 < part["totals"]["seconds"] < 1000
+    assert files(built) == before
+
+
+def test_the_plan_is_drawn(built: Path) -> None:
+    for language, first in (("mermaid", "flowchart LR\n"), ("dot", "digraph plan {\n")):
+        run = coaddc(built, "plan", f"--graph={language}", "stack=median", "band=g")
+        assert run.stdout.startswith(first), run.stderr
+    wrong = coaddc(built, "plan", "--graph=dott", "band=g")
+    assert wrong.returncode == 1
+    assert "did you mean 'dot'" in wrong.stderr
+
+
 def test_an_override_is_another_product_beside_it(built: Path) -> None:
     run = coaddc(built, "band=g", "warp.interpolant=lanczos3")
     assert run.returncode == 0, run.stderr

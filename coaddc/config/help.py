@@ -22,7 +22,8 @@ A comma sweeps. All coadds of a command are compiled to one plan, in which share
 """
 _VERBS = """\
 VERBS
-  plan WORDS...                   compile, print what would be done and what is shared, and do nothing
+  plan WORDS...                   what would be done and what is shared, how long it takes, why; does nothing
+       --json, --graph=mermaid, --graph=dot, --passes: for programs, drawn, the size after each pass
   ls [ROOT] [KEY=VALUE...]        the products of a store (ROOT: coadds, where it is left off)
   show [ROOT] KEY=VALUE...        what a product is, what went into it, and its config
   diff ROOT "KEY=VALUE..." "..."  how the configs of two products differ

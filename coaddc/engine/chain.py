@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from coaddc.engine.found import Artifacts
 from coaddc.engine.frame import Frame
+from coaddc.engine.meter import Meter
 from coaddc.model.assembly import Interpolant
 from coaddc.model.errors import CoaddcError
 from coaddc.model.exposures import ExposureRow
@@ -67,6 +68,8 @@ class Chains:
     ----------
     offsets
         What each background task found, by its digest: known before the first warp is levelled.
+    meter
+        Where the time goes.
     """
 
     def __init__(self, open_exposure: Open, box: Box, halo: int) -> None:
@@ -76,6 +79,7 @@ class Chains:
         self._frames: dict[str, Frame | Failure] = {}
         self._known: dict[str, Information] = {}
         self.offsets: dict[str, Offsets | Failure] = {}
+        self.meter = Meter()
         self._lock, self._gathering = Lock(), Lock()
 
     def run(self, tasks: Sequence[Task], box: Box, known: Mapping[str, Value] = NOTHING) -> dict[str, Value]:
@@ -87,7 +91,8 @@ class Chains:
         for task in tasks:
             inputs = [values.get(i.digest, known.get(i.digest)) for i in task.inputs]
             failed = next((value for value in inputs if isinstance(value, Failure)), None)
-            values[task.digest] = failed or self._attempt(task, inputs, box)
+            with self.meter.of(task.op):
+                values[task.digest] = failed or self._attempt(task, inputs, box)
         return values
 
     def frame(self, exposure: Task, warp_task: Task) -> Frame | Failure:

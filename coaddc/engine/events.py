@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,20 @@ class StepDone:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitDone:
+    """All products of a patch and band stand or have failed.
+
+    Attributes
+    ----------
+    seconds
+        Time of one thread that each op took; the sum is wall time by the number of threads.
+    """
+
+    unit: Unit
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """A product stands in the store."""
 
@@ -46,7 +60,7 @@ class Failed:
     error: str
 
 
-Event = UnitStarted | StepDone | Made | Failed
+Event = UnitStarted | StepDone | UnitDone | Made | Failed
 #: Is told what happens.
 Report = Callable[[Event], None]
 #: Puts a finished coadd into the store; says where.

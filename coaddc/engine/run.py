@@ -7,7 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from coaddc.engine.chain import Failure, Open, failure
-from coaddc.engine.events import Failed, Figures, Made, Publish, Report, StepDone, UnitStarted
+from coaddc.engine.events import Failed, Figures, Made, Publish, Report, StepDone, UnitDone, UnitStarted
 from coaddc.engine.unit import UnitRun
 from coaddc.model.assembly import Matching
 from coaddc.model.images import Coadd
@@ -43,7 +43,10 @@ def run_plan(
             run = UnitRun(unit, open_exposure, pool, workers)
             report(UnitStarted(unit, run.steps))
             for target, made in run.run(lambda unit=unit: report(StepDone(unit))):  # type: ignore[misc]
-                report(_finish(target, made, publish))
+                with run.meter.of("coadd"):
+                    finished = _finish(target, made, publish)
+                report(finished)
+            report(UnitDone(unit, run.meter.seconds(workers)))
 
 
 def _finish(target: Target, made: Coadd | Failure, publish: Publish) -> Made | Failed:

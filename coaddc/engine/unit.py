@@ -14,6 +14,7 @@ from coaddc.engine.background import Backgrounds
 from coaddc.engine.chain import Chains, Failure, Open, Value, by_visit, failure
 from coaddc.engine.found import Artifacts
 from coaddc.engine.gather import Gathered, Gathering
+from coaddc.engine.meter import Meter
 from coaddc.engine.ordered import ordered
 from coaddc.engine.products import finish_coadd, warp_correlation
 from coaddc.model.geom import Box
@@ -87,15 +88,24 @@ class UnitRun:
         """Number of times that `run` will call ``step``."""
         return self._backgrounds.steps + len(self.tiles) * sum(len(chains) for chains, _ in self._phases)
 
+    @property
+    def meter(self) -> Meter:
+        """Where its time goes."""
+        return self._runner.meter
+
     def run(self, step: Callable[[], None]) -> Iterator[tuple[Target, Coadd | Failure]]:
         """Make all products; yield each with its coadd, or with why there is none."""
-        self._runner.offsets.update(self._backgrounds.run(self._pool, self._workers, step))
+        if self._backgrounds.steps:
+            with self.meter.of("background", self._workers):
+                self._runner.offsets.update(self._backgrounds.run(self._pool, self._workers, step))
         whole = _Whole({t.digest: _empty(t) for t in self._unit.tasks if t.op in ("stack", "subband")})
         for tile in self.tiles:
             for digest, made in self._gather(tile.grow(self._margin), step, whole.failures).items():
                 whole.put(digest, made, tile)
         for target in self._unit.targets:
-            yield target, self._finish(target, whole)
+            with self.meter.of("psf"):
+                coadd = self._finish(target, whole)
+            yield target, coadd
 
     def _gather(
         self, box: Box, step: Callable[[], None], failures: Mapping[str, Failure]
@@ -110,11 +120,14 @@ class UnitRun:
             run = partial(self._runner.run, box=box, known=dict(known))
             for values in ordered(self._pool, run, chains, ahead=self._workers):
                 for gathering in gatherings:
-                    gathering.take(values)
+                    with self.meter.of(gathering.task.op):
+                        gathering.take(values)
                 known |= {digest: values[digest] for digest in values.keys() & self._awaited}
                 step()
             for gathering in gatherings:
-                digest, result = gathering.task.digest, gathering.finish(self._pool.map, made)
+                digest = gathering.task.digest
+                with self.meter.of(gathering.task.op):
+                    result = gathering.finish(self._pool.map, made)
                 made[digest] = result
                 if digest in self._awaited and isinstance(result, Artifacts | Failure):
                     known[digest] = result

@@ -15,6 +15,12 @@ from coaddc.plan.verify import verify
 
 #: Asks the store: which products it holds, and of which it holds an outdated version; refuses conflicts.
 Held = Callable[[Sequence[Product]], tuple[Set[str], Set[str]]]
+#: Is shown the name of each pass, and the plan that it leaves.
+Watch = Callable[[str, Plan], None]
+
+
+def unseen(name: str, plan: Plan) -> None:
+    """Watch nothing."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def compile_suite(
     patches: PatchesOf,
     held: Held,
     engine: EngineOptions,
-    watch: Callable[[str, Plan], None] = lambda name, plan: None,
+    watch: Watch = unseen,
 ) -> Plan:
     """Compile assemblies, on patches, to one plan.
 
@@ -76,7 +82,7 @@ def compile_suite(
     assemblies, selector, patches, held, engine
         See `Given`.
     watch
-        Is shown the name of each pass, and the plan that it leaves.
+        See `Watch`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A plan as text."""
+"""A plan as the text of a log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from coaddc.plan.plan import Plan, Unit
-from coaddc.plan.task import Task, walk
+from coaddc.plan.shared import shared
 
 #: Bytes in the unit that memory is told in.
 MIB = 1 << 20
@@ -31,7 +31,6 @@ def _totals(plan: Plan) -> Iterator[str]:
 def _unit(unit: Unit) -> Iterator[str]:
     rows, columns = unit.patch.box.shape
     counts = Counter(task.op for task in unit.tasks)
-    shared = _shared(unit)
     size = f"{columns} x {rows} pixels, tiles of {unit.tile_rows} rows, about {unit.memory // MIB} MiB"
     yield f"{unit.name}: {size}; " + ", ".join(f"{number} {op}" for op, number in counts.items())
     for target in unit.targets:
@@ -42,19 +41,9 @@ def _unit(unit: Unit) -> Iterator[str]:
         yield f"  {keys}: {len(request.rows)} exposures of {visits} visits{matched}"
         for note in request.notes:
             yield f"    {note}"
-    if shared:
-        yield "  shared: " + ", ".join(f"{number} {op}" for op, number in shared.items())
-
-
-def _shared(unit: Unit) -> Counter[str]:
-    """Count the tasks that more than one product needs, by op."""
-    wanted: Counter[str] = Counter()
-    by_digest: dict[str, Task] = {}
-    for target in unit.targets:
-        for task in walk([target.task]):
-            wanted[task.digest] += 1
-            by_digest[task.digest] = task
-    return Counter(by_digest[digest].op for digest, number in wanted.items() if number > 1)
+    for group in shared(unit):
+        tasks = ", ".join(f"{number} {op}" for op, number in group.ops.items())
+        yield f"  shared by {len(group.targets)}: {tasks}"
 
 
 def _rest(plan: Plan) -> Iterator[str]:

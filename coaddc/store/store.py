@@ -18,6 +18,7 @@ from coaddc.store.index import check_keys
 from coaddc.store.layout import Layout, encode
 from coaddc.store.objects import COADD, FILES, address_of, object_folder, read_config, write_object
 from coaddc.store.provenance import read_provenance
+from coaddc.store.rates import Measured, add_run, read_rates
 from coaddc.store.settings import FILE, Settings, merge, read_settings, write_settings
 from coaddc.store.status import Absent, Conflict, Current, Outdated, Status, edited, taken
 
@@ -206,6 +207,15 @@ class Store:
             if not (place / name).is_symlink():
                 replace_link(self.root, place / name, place / CURRENT / name)
         sync(place)
+
+    @property
+    def rates(self) -> Mapping[str, float]:
+        """Seconds of one thread that a pixel took, by op, in what ran here; empty where nothing did."""
+        return read_rates(self.root)
+
+    def add_rates(self, measured: Measured) -> None:
+        """Remember how fast a run was; see `add_run`."""
+        add_run(self.root, measured)
 
     def freeze(self, name: str, data: Any) -> Any:
         """Keep plain data under a name for good.

@@ -1,15 +1,21 @@
 """Plans run on exposures in memory: pixels against truth, tilings and threads against each other."""
 
+import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy.ndimage import map_coordinates
 
 from coaddc.engine.chain import Failure
-from coaddc.engine.events import Figures
+from coaddc.engine.events import Event, Failed, Figures, UnitDone
+from coaddc.engine.report import Follower
+from coaddc.engine.run import run_plan
 from coaddc.engine.unit import UnitRun
 from coaddc.model.assembly import (
     Assembly,
@@ -22,12 +28,14 @@ from coaddc.model.assembly import (
 )
 from coaddc.model.images import Coadd
 from coaddc.model.mask import bit
+from coaddc.model.product import Product
 from coaddc.model.psf import fwhm
 from coaddc.model.run_options import EngineOptions
 from coaddc.model.skymap import Patch
 from coaddc.plan.compile import compile_suite
 from coaddc.plan.plan import Plan
 from coaddc.plan.select import Selector
+from coaddc.plan.work import work
 from tests.assemblies import MemorySurvey, assembly, one_patch, small_survey
 
 MATCHED = WarpSection(matching=Matching.psf_model)
@@ -193,3 +201,38 @@ def test_the_depth_is_where_a_star_has_five_sigma() -> None:
     # One exposure of the best visit reaches less deep, by less than the square root of all.
     best = max(row.depth for row in survey.table)
     assert best < figures.depth < best + 2.5 * np.log10(np.sqrt(5.0))
+
+
+def test_the_time_of_a_unit_is_shared_out_to_its_ops(tmp_path: Path) -> None:
+    survey, _ = small_survey(seed=None, visits=2)
+    plan = compiled(survey, [assembly(), assembly({"warp": "matched"}, warp=MATCHED)])
+    events: list[Event] = []
+
+    def publish(product: Product, coadd: Coadd) -> Path:
+        return tmp_path
+
+    start = perf_counter()
+    run_plan(plan, EngineOptions(workers=2), survey.open, publish, events.append)
+    wall = perf_counter() - start
+    done = events[-1]
+    assert isinstance(done, UnitDone)
+    assert done.seconds.keys() == {task.op for task in done.unit.tasks}
+    assert 0 < sum(done.seconds.values()) <= 2 * wall
+    assert done.seconds["warp"] > done.seconds["exposure"]
+
+
+def followed(*events: Event) -> Follower:
+    follower = Follower(Console(file=io.StringIO()), 3, show=False)
+    for event in events:
+        follower(event)
+    return follower
+
+
+def test_what_a_run_measured_leaves_out_the_first_unit_and_what_failed() -> None:
+    survey, _ = small_survey(seed=None, visits=2)
+    (unit,) = compiled(survey, [assembly()]).units
+    done = [UnitDone(unit, {"warp": seconds}) for seconds in (9.0, 1.0, 2.0)]
+    pixels = work(unit)["warp"]
+    assert followed(done[0]).measured["warp"] == (pixels, 9.0)
+    assert followed(*done).measured["warp"] == (2 * pixels, 3.0)
+    assert followed(*done, Failed(unit.targets[0], "truncated")).measured == {}

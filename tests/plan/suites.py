@@ -39,7 +39,7 @@ MATCHED = WarpSection(matching=Matching.psf_model)
 
 
 def row(visit: int, detector: str, band: str) -> ExposureRow:
-    """Return an exposure of 400 x 300 pixels of 0.2 arcsec: detector 0 lies over the western patch."""
+    """Return an exposure of 400 x 300 pixels of 0.2 arcsec, on both patches."""
     ra, dec = 62.4 + (0.009 if detector == "1" else -0.004), -24.6 + 0.0002 * visit
     east, north = (-0.0122, 0.0122, 0.0122, -0.0122), (-0.0083, -0.0083, 0.0083, 0.0083)
     return ExposureRow(

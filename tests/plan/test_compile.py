@@ -200,7 +200,7 @@ def test_a_plan_explains_itself_the_same_each_time() -> None:
     assert text == explain(compiled(DIRECT, EARLY, workers=2))
     assert "2 products asked: 2 to make on 1 patches" in text
     assert "warp=direct psf_model=x stack=x artifacts=x: 10 exposures of 5 visits" in text
-    assert "shared: 4 exposure, 4 warp, 2 visit" in text
+    assert "shared by 2: 4 exposure, 4 warp, 2 visit" in text
 
 
 def test_the_data_id_names_place_band_and_keys_in_order() -> None:

@@ -1,0 +1,36 @@
+"""Where the time of a unit goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from time import perf_counter
+
+
+class Meter:
+    """Adds up the time that threads spend in each op."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, float] = {}
+        self._lock = Lock()
+        self._start = perf_counter()
+
+    @contextmanager
+    def of(self, op: str, threads: int = 1) -> Iterator[None]:
+        """Count the time within as spent in an op, by so many threads."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            elapsed = threads * (perf_counter() - start)
+            with self._lock:
+                self._spent[op] = self._spent.get(op, 0.0) + elapsed
+
+    def seconds(self, workers: int) -> dict[str, float]:
+        """Return the time of all workers since the meter was made, shared out as each op was seen to take.
+
+        What nobody saw (waiting, reading ahead) is thereby shared out too: the sum is wall time by workers.
+        """
+        whole, seen = workers * (perf_counter() - self._start), sum(self._spent.values())
+        return {op: whole * spent / seen for op, spent in self._spent.items()} if seen > 0 else {}

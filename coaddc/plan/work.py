@@ -1,0 +1,93 @@
+"""How much work a unit is: pixels, by op."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from coaddc.model.exposures import ExposureRow
+from coaddc.model.geom import Box
+from coaddc.plan.memory import halo_of, margin_of
+from coaddc.plan.phases import visits_of
+from coaddc.plan.plan import Unit
+from coaddc.plan.task import Task
+
+Corners = list[tuple[float, float]]
+
+
+def work(unit: Unit) -> dict[str, float]:
+    """Return, for each op of a unit, how many pixels its tasks go through.
+
+    A task of a visit goes through what the exposure covers of the patch, tile by tile with the halo; what
+    gathers visits, through all that it takes; what takes none, through the patch. It is the same measure for
+    what is estimated and for what was timed, so that it need only be right in proportion.
+    """
+    visits = visits_of(unit.tasks)
+    covered = _covered(unit)
+    amounts: dict[str, float] = {}
+    totals: Counter[str] = Counter()
+    for task in unit.tasks:
+        amounts[task.digest] = _amount(task, amounts, visits, covered, unit.patch.box.area)
+        totals[task.op] += amounts[task.digest]  # type: ignore[assignment]
+    return dict(totals)
+
+
+def _amount(
+    task: Task,
+    amounts: Mapping[str, float],
+    visits: Mapping[str, int | None],
+    covered: Mapping[str, float],
+    area: int,
+) -> float:
+    if task.op == "exposure":
+        return covered[task.digest]
+    of_visits = [amounts[needed.digest] for needed in task.inputs if visits[needed.digest] is not None]
+    if visits[task.digest] is not None and task.op != "visit":
+        return of_visits[0]
+    return sum(of_visits) if of_visits else float(area)
+
+
+def _covered(unit: Unit) -> dict[str, float]:
+    """Return the pixels to resample of each exposure, by the digest of its task."""
+    exposures = [task for task in unit.tasks if task.op == "exposure"]
+    reach = halo_of(unit.tasks) + margin_of(unit.tasks)
+    rows = unit.patch.box.shape[0]
+    again = (rows + 2 * reach * max(1, unit.tiles)) / (rows + 2 * reach)
+    corners = _corners(unit, [task.subject[1] for task in exposures])
+    box = unit.patch.box.grow(reach)
+    return {t.digest: again * area(clip(quad, box)) for t, quad in zip(exposures, corners, strict=True)}
+
+
+def _corners(unit: Unit, rows: Sequence[ExposureRow]) -> list[Corners]:
+    """Return the corners of exposures, (x, y) on the pixels of the tract."""
+    ra, dec = (np.array([getattr(row, name) for row in rows]) for name in ("corner_ra", "corner_dec"))
+    x, y = unit.patch.wcs.to_pixel(ra=ra.ravel(), dec=dec.ravel())
+    pairs = np.stack([x, y], axis=-1).reshape(len(rows), 4, 2).tolist()
+    return [[(px, py) for px, py in quad] for quad in pairs]
+
+
+def clip(polygon: Corners, box: Box) -> Corners:
+    """Return the part of a polygon inside a box: side by side (Sutherland and Hodgman 1974, CACM 17, 32)."""
+    sides = ((0, 1.0, box.x0 - 0.5), (0, -1.0, box.x1 - 0.5), (1, 1.0, box.y0 - 0.5), (1, -1.0, box.y1 - 0.5))
+    for axis, sign, edge in sides:
+        inside = [sign * (point[axis] - edge) >= 0 for point in polygon]
+        kept: Corners = []
+        for i, point in enumerate(polygon):
+            before = polygon[i - 1]
+            if inside[i] != inside[i - 1]:
+                part = (edge - before[axis]) / (point[axis] - before[axis])
+                kept.append(
+                    (before[0] + part * (point[0] - before[0]), before[1] + part * (point[1] - before[1]))
+                )
+            if inside[i]:
+                kept.append(point)
+        polygon = kept
+    return polygon
+
+
+def area(polygon: Corners) -> float:
+    """Return the area of a polygon, pixels, whichever way round it goes."""
+    ends = zip(polygon, polygon[1:] + polygon[:1], strict=True)
+    return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in ends)) / 2
