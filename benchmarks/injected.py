@@ -15,7 +15,8 @@ from coaddc.model.geom import Box
 from coaddc.model.images import Warp
 from coaddc.model.psf import Floats, GaussianMixture, Moffat
 from coaddc.model.wcs import Wcs
-from coaddc.ops.match import KernelField, Matching, WarpedPsf, kernel_field, match
+from coaddc.ops.kernel_field import KernelField
+from coaddc.ops.match import Matching, WarpedPsf, kernel_field, match
 from coaddc.ops.noise import correlation
 from coaddc.ops.pixel_map import pixel_map
 from coaddc.ops.warp import warp

@@ -18,8 +18,9 @@ from coaddc.model.geom import Box
 from coaddc.model.images import Exposure, Warp
 from coaddc.model.mask import bits
 from coaddc.model.survey import Survey
+from coaddc.ops.kernel_field import KernelField
 from coaddc.ops.likelihood import likelihood
-from coaddc.ops.match import KernelField, match
+from coaddc.ops.match import match
 from coaddc.ops.proper import Information, Source, information
 from coaddc.ops.sky_match import SkyOffset, level
 from coaddc.ops.stack import merge_visit

@@ -18,8 +18,8 @@ from coaddc.model.psf import Floats
 from coaddc.ops.coadd_psf import PsfInput, Response, coadd_psf
 from coaddc.ops.dcr_noise import power, subband_correlation
 from coaddc.ops.dispersion import Lift
+from coaddc.ops.kernel_field import KernelField
 from coaddc.ops.likelihood import FilteredInput, fitted
-from coaddc.ops.match import KernelField
 from coaddc.ops.noise import combined_correlation
 from coaddc.plan.plan import Target
 from coaddc.plan.task import Task, origin

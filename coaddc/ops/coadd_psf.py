@@ -12,7 +12,8 @@ from coaddc.model.geom import Box
 from coaddc.model.images import CellPsfs
 from coaddc.model.psf import Floats, fwhm
 from coaddc.ops.fourier import convolve_same
-from coaddc.ops.match import KernelField, WarpedPsf
+from coaddc.ops.kernel_field import KernelField
+from coaddc.ops.match import WarpedPsf
 
 #: Places on either axis of a cell at which it is asked whether an exposure covers them.
 PLACES = 8

@@ -27,9 +27,9 @@ from coaddc.model.dcr import DcrModel, Observed
 from coaddc.model.geom import Box
 from coaddc.model.images import Image, Stacked
 from coaddc.model.refraction import Floats
+from coaddc.ops.convolver import placed
 from coaddc.ops.dcr_noise import regularisation, variance_gain
 from coaddc.ops.dispersion import Dispersion, Lift, Transform, fourier_box, reach
-from coaddc.ops.match import placed
 from coaddc.ops.stack import Run, crop
 
 #: Side, pixels, of the squares of the tract that are solved one by one: over one, the air lifts alike.

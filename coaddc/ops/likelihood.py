@@ -8,12 +8,11 @@ add; so the mean of the images Psi / Phi with weights Phi is the fit to all expo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from coaddc.kernels.phase_gain import divide_by_phase_gain
 from coaddc.model.assembly import Interpolant
@@ -21,20 +20,11 @@ from coaddc.model.geom import Box
 from coaddc.model.images import Image, Mask, Warp
 from coaddc.model.mask import bit
 from coaddc.model.psf import Floats
+from coaddc.ops.convolver import Convolver, by_pieces, local, placed
 from coaddc.ops.fourier import convolve
 from coaddc.ops.interpolant import interpolant_1d
-from coaddc.ops.match import (
-    KernelField,
-    WarpedPsf,
-    convolve_field,
-    convolved,
-    fft_size,
-    field_of,
-    grow_bits,
-    nodes,
-    noise_gain,
-    placed,
-)
+from coaddc.ops.kernel_field import KernelField, field_of, nodes
+from coaddc.ops.match import WarpedPsf, grow_bits, noise_gain
 from coaddc.ops.pixel_map import PixelMap
 
 #: Part of sum(phi**2) that must fall on good pixels for a flux to be given.
@@ -67,7 +57,7 @@ class PointSources:
     @property
     def half(self) -> int:
         """Half-width of the stamps."""
-        return int(self.shape.mean.shape[0]) // 2
+        return self.shape.half
 
     @property
     def gain(self) -> float:
@@ -79,13 +69,12 @@ class PointSources:
         """Phi over 1 / sigma**2 of a pixel, for the mean PSF."""
         return float((self.shape.mean**2).sum()) / self.gain
 
-    def norm(self, box: Box) -> Floats:
-        """Return sum(phi**2) at the pixels of a box."""
+    def norm(self, amplitudes: list[Image]) -> Image:
+        """Return sum(phi**2) at the pixels of a box, from the `local` amplitudes of the shape there."""
         mean = self.shape.mean
-        norm = np.full(box.shape, float((mean**2).sum()))
-        for m, component in enumerate(self.shape.components):  # orthonormal
-            amplitude = self.shape.on(self.shape.amplitudes[:, :, m], box)
-            norm += amplitude * (amplitude + 2.0 * float((mean * component).sum()))
+        norm = np.full(amplitudes[0].shape if amplitudes else (1, 1), (mean**2).sum(), np.float32)
+        for amplitude, component in zip(amplitudes, self.shape.components, strict=True):  # orthonormal
+            norm += amplitude * (amplitude + np.float32(2.0 * (mean * component).sum()))
         return norm
 
 
@@ -181,40 +170,36 @@ def likelihood(warp: Warp, variance: Image, sources: PointSources, box: Box, rej
     box = box.clip(warp.box)
     if not box.area or not (warp.weight > 0).any():
         return None
-    wide = box.grow(sources.half)
-    good = (warp.weight > 0) & ((warp.mask & reject) == 0)
-    image, noise, seen = (
-        placed(plane, warp.box, wide)
-        for plane in (np.where(good, warp.image, 0), np.where(good, variance, 0), good.astype(np.float32))
-    )
-    left = np.clip(convolve_field(seen, sources.energy, box, wide), 0.0, 1.0)
-    fit = np.maximum(left, 1e-6) * sources.norm(box)
-    gain = sources.shape.on(sources.shape.gain, box)
-    flux = convolve_field(image, sources.shape, box, wide) / fit
-    power = gain * _local_mean(noise, seen, sources.energy.mean, wide)[box.within(wide)] / fit
-    given = np.where(left >= ENOUGH, fit, sources.norm(box)) / gain * float(warp.weight.max())
-    mask, none = _mask(warp, left, sources.energy.core, box, wide, reject)
-    return Warp(
-        box,
-        np.where(none, 0, flux).astype(np.float32),
-        np.where(none, 0, power).astype(np.float32),
-        mask,
-        np.where(none, 0, given).astype(np.float32),
-    )
+    shape, energy = Convolver.of(sources.shape, box), Convolver.of(sources.energy, box)
+    most = float(warp.weight.max())
+
+    def piece(around: Warp, block: Box) -> Warp:
+        good = (around.weight > 0) & ((around.mask & reject) == 0)
+        image, noise = (shape.transform(np.where(good, p, 0)) for p in (around.image, around.variance))
+        seen = energy.terms(energy.transform(good), block)
+        left = np.clip(local(seen, sources.energy.local(block)), 0.0, 1.0)
+        amplitudes = sources.shape.local(block)
+        norm = sources.norm(amplitudes)
+        fit = np.maximum(left, 1e-6) * norm
+        gain = sources.shape.on(sources.shape.gain, block)
+        flux = local(shape.terms(image, block), amplitudes) / fit
+        mean = np.maximum(energy.convolved(noise, energy.spectra[0], block), 0) / np.maximum(seen[0], 1e-3)
+        given = np.where(left >= ENOUGH, fit, norm) / gain * most
+        mask, none = _mask(around, left, sources.energy.core, block, reject)
+        return Warp(
+            block,
+            np.where(none, 0, flux).astype(np.float32),
+            np.where(none, 0, gain * mean / fit).astype(np.float32),
+            mask,
+            np.where(none, 0, given).astype(np.float32),
+        )
+
+    return by_pieces(replace(warp, variance=variance), box, sources.half, piece)
 
 
-def _local_mean(noise: Image, seen: Image, kernel: Floats, wide: Box) -> Image:
-    """Return the mean variance of the good pixels around each."""
-    size = fft_size(wide)
-    sums = [convolved(fft.rfft2(plane, size), kernel, wide.shape, size) for plane in (noise, seen)]
-    return (np.maximum(sums[0], 0.0) / np.maximum(sums[1], 1e-3)).astype(np.float32)
-
-
-def _mask(
-    warp: Warp, left: Floats, core: int, box: Box, wide: Box, reject: int
-) -> tuple[Mask, NDArray[np.bool_]]:
+def _mask(around: Warp, left: Image, core: int, block: Box, reject: int) -> tuple[Mask, NDArray[np.bool_]]:
     """Return the mask, and where there is nothing to give."""
-    bits = grow_bits(placed(warp.mask, warp.box, wide), core)[box.within(wide)] & ~bit("NO_DATA")
+    bits = grow_bits(around.mask, core)[block.within(around.box)] & ~bit("NO_DATA")
     few = left < ENOUGH
     none = few & ((bits & reject) == 0)
     rejected = np.where(left < WHOLE, bit("REJECTED"), 0)

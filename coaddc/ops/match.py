@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,14 @@ from coaddc.model.images import Warp
 from coaddc.model.mask import bit
 from coaddc.model.psf import Floats, Psf, stamp
 from coaddc.model.wcs import Wcs
+from coaddc.ops.convolver import Convolver, by_pieces, local
 from coaddc.ops.fourier import convolve
-
-#: Kernels are written as a mean and principal components, as many as leave less than this part of their norm.
-TOLERANCE = 1e-3
-#: Part of a kernel's absolute sum that may reach beyond the edge of the data.
-EDGE_LOSS = 5e-3
+from coaddc.ops.kernel_field import KernelField, field_of, nodes
 
 #: Pixels between places at which it is asked exactly what an exposure covers.
 NET = 64
+#: Whole numbers, or whether or not.
+Bits = TypeVar("Bits", np.int32, np.bool_)
 
 
 @dataclass(frozen=True)
@@ -177,73 +176,6 @@ class Matching:
         return matching_kernel(source, wanted, half=self.half, regularisation=self.regularisation)
 
 
-@dataclass(frozen=True)
-class KernelField:
-    """Matching kernels on a grid of positions, in between by bilinear interpolation.
-
-    Attributes
-    ----------
-    ys, xs
-        Tract pixels of the rows (r) and columns (c) of the grid.
-    mean : (n, n)
-        Mean kernel, sum 1.
-    components : (m, n, n)
-        Principal components of their differences from it, sum 0 each.
-    amplitudes : (r, c, m)
-        Of the components.
-    gain : (r, c)
-        Variance of a pixel of the matched warp over that of the warp.
-    """
-
-    ys: NDArray[np.float64]
-    xs: NDArray[np.float64]
-    mean: Floats
-    components: Floats
-    amplitudes: Floats
-    gain: Floats
-
-    def on(self, values: Floats, box: Box) -> Floats:
-        """Return values on the grid, (r, c), interpolated to the pixels of a box."""
-        rows, columns = _hat(self.ys, box.y0, box.y1), _hat(self.xs, box.x0, box.x1)
-        result: Floats = rows @ values @ columns.T
-        return result
-
-    def at(self, *, y: float, x: float) -> Floats:
-        """Return the kernel at the pixel nearest to a position, (n, n)."""
-        row, column = round(y), round(x)
-        pixel = Box(y0=row, y1=row + 1, x0=column, x1=column + 1)
-        local = [self.on(self.amplitudes[:, :, m], pixel)[0, 0] for m in range(len(self.components))]
-        kernel: Floats = self.mean + np.tensordot(np.array(local), self.components, axes=1)
-        return kernel
-
-    @property
-    def edge(self) -> int:
-        """Distance from missing data, pixels, where what the kernel misses is negligible."""
-        return _reach(self.mean, EDGE_LOSS)
-
-    @property
-    def core(self) -> int:
-        """Distance over which half of the kernel spreads a bad pixel."""
-        return _reach(self.mean, 0.5)
-
-
-def _hat(nodes: NDArray[np.float64], start: int, stop: int) -> Floats:
-    """Return the weights (stop - start, nodes) of linear interpolation, constant beyond the nodes."""
-    if nodes.size == 1:
-        return np.ones((stop - start, 1))
-    place = np.clip(np.interp(np.arange(start, stop), nodes, np.arange(nodes.size)), 0, nodes.size - 1)
-    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(nodes.size)))
-
-
-def _reach(kernel: Floats, loss: float) -> int:
-    """Return the smallest half-width of a square that holds all of the absolute sum but this part."""
-    half = kernel.shape[0] // 2
-    dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
-    ring = np.maximum(np.abs(dy), np.abs(dx))
-    sums = np.bincount(ring.ravel(), np.abs(kernel).ravel())
-    return int(np.searchsorted(np.cumsum(sums) / sums.sum(), 1.0 - loss))
-
-
 def kernel_field(source: WarpedPsf, matching: Matching, box: Box, correlation: Floats) -> KernelField:
     """Solve the matching kernels of one exposure over a box.
 
@@ -263,30 +195,6 @@ def kernel_field(source: WarpedPsf, matching: Matching, box: Box, correlation: F
     kernels = np.array([matching.kernel(source.stamp(y=y, x=x, half=half)) for y in ys for x in xs])
     gain = np.array([noise_gain(kernel, correlation) for kernel in kernels])
     return field_of(kernels, gain, ys, xs)
-
-
-def field_of(
-    kernels: Floats, gain: Floats, ys: Floats, xs: Floats, *, tolerance: float = TOLERANCE
-) -> KernelField:
-    """Return the field of kernels (k, n, n), and of gains (k,), solved row by row of a grid."""
-    mean = kernels.mean(axis=0)
-    components, amplitudes = _principal(kernels - mean, tolerance * float(np.linalg.norm(mean)))
-    grid = (ys.size, xs.size)
-    return KernelField(ys, xs, mean, components, amplitudes.reshape(*grid, -1), gain.reshape(grid))
-
-
-def nodes(start: int, stop: int, cell: int) -> NDArray[np.float64]:
-    """Return the multiples of a cell that enclose a range of pixels."""
-    return np.arange(start // cell, -(-(stop - 1) // cell) + 1, dtype=np.float64) * cell
-
-
-def _principal(differences: Floats, tolerance: float) -> tuple[Floats, Floats]:
-    """Return components (m, n, n) and amplitudes (k, m) that reach the tolerance in each of k kernels."""
-    k, n, _ = differences.shape
-    u, s, v = np.linalg.svd(differences.reshape(k, -1), full_matrices=False)
-    left = [float(np.linalg.norm(u[:, m:] * s[m:], axis=1).max(initial=0.0)) for m in range(s.size + 1)]
-    m = next(i for i, error in enumerate(left) if error <= tolerance or i == s.size)
-    return v[:m].reshape(m, n, n), u[:, :m] * s[:m]
 
 
 def noise_gain(kernel: Floats, correlation: Floats) -> float:
@@ -316,30 +224,38 @@ def match(warp: Warp, kernels: KernelField, box: Box) -> Warp | None:
     box = box.clip(warp.box)
     if not box.area:
         return None
-    wide = box.grow(kernels.mean.shape[0] // 2)
-    image, variance, weight, mask = (placed(plane, warp.box, wide) for plane in _planes(warp))
-    at = box.within(wide)
-    size = fft_size(wide)
-    matched = convolve_field(image, kernels, box, wide)
+    convolver = Convolver.of(kernels, box)
     square = kernels.mean**2
-    spread = convolved(fft.rfft2(variance, size), square / square.sum(), wide.shape, size)
-    noise = np.maximum(spread[at], 0.0) * kernels.on(kernels.gain, box)
-    bits = grow_bits(mask, kernels.core)[at] & ~bit("NO_DATA")
-    gone = grow_bits((weight <= 0).astype(np.int32), kernels.edge)[at] > 0
-    return Warp(
-        box,
-        np.where(gone, 0, matched).astype(np.float32),
-        np.where(gone, 0, noise).astype(np.float32),
-        np.where(gone, bit("NO_DATA"), bits).astype(np.int32),
-        np.where(gone, 0, weight[at]).astype(np.float32),
-    )
+    spread = convolver.spectrum(square / square.sum())
+
+    def piece(around: Warp, block: Box) -> Warp:
+        there = around.weight > 0
+        image, variance = (
+            convolver.transform(np.where(there, plane, 0)) for plane in (around.image, around.variance)
+        )
+        matched = local(convolver.terms(image, block), kernels.local(block))
+        noise = np.maximum(convolver.convolved(variance, spread, block), 0) * kernels.on(kernels.gain, block)
+        at = block.within(around.box)
+        bits = grow_bits(around.mask, kernels.core)[at] & ~bit("NO_DATA")
+        gone = grow_bits(~there, kernels.edge)[at]
+        return Warp(
+            block,
+            np.where(gone, 0, matched).astype(np.float32),
+            np.where(gone, 0, noise).astype(np.float32),
+            np.where(gone, bit("NO_DATA"), bits).astype(np.int32),
+            np.where(gone, 0, around.weight[at]).astype(np.float32),
+        )
+
+    return by_pieces(warp, box, kernels.half, piece)
 
 
-def grow_bits(mask: NDArray[np.int32], radius: int) -> NDArray[np.int32]:
+def grow_bits(mask: NDArray[Bits], radius: int) -> NDArray[Bits]:
     """Return the bits of a mask, or-ed over squares of side 2 radius + 1.
 
     Rows first, then columns; windows of doubling width are or-ed with themselves, shifted.
     """
+    if not mask.any():
+        return mask
     for axis in (0, 1):
         grown = np.moveaxis(
             np.pad(mask, [(radius, radius) if a == axis else (0, 0) for a in (0, 1)]), axis, 0
@@ -351,48 +267,3 @@ def grow_bits(mask: NDArray[np.int32], radius: int) -> NDArray[np.int32]:
             span += step
         mask = np.moveaxis(grown, 0, axis)
     return mask
-
-
-def _planes(warp: Warp) -> tuple[NDArray[Any], ...]:
-    variance = np.where(warp.weight > 0, warp.variance, 0)
-    return np.where(warp.weight > 0, warp.image, 0), variance, warp.weight, warp.mask
-
-
-def placed(plane: NDArray[Any], box: Box, wide: Box) -> NDArray[Any]:
-    """Put a plane into a larger box, 0 around it."""
-    out = np.zeros(wide.shape, plane.dtype)
-    part = box.clip(wide)
-    out[part.within(wide)] = plane[part.within(box)]
-    return out
-
-
-def convolve_field(image: NDArray[Any], kernels: KernelField, box: Box, wide: Box) -> Floats:
-    """Convolve an image of the wide box with the kernels of each place of the box that it surrounds.
-
-    With the mean kernel and each component, added with their local amplitudes.
-    """
-    size = fft_size(wide)
-    transform = fft.rfft2(image.astype(np.float32), size)
-    at = box.within(wide)
-    result = convolved(transform, kernels.mean, wide.shape, size)[at].astype(np.float64)
-    for m, component in enumerate(kernels.components):
-        amplitude = kernels.on(kernels.amplitudes[:, :, m], box)
-        result += amplitude * convolved(transform, component, wide.shape, size)[at]
-    return result
-
-
-def fft_size(box: Box) -> list[int]:
-    """Return rows and columns, at least those of a box, that Fourier transforms are fast with."""
-    return [fft.next_fast_len(n, real=True) for n in box.shape]
-
-
-def convolved(
-    transform: NDArray[Any], kernel: Floats, shape: tuple[int, int], size: list[int]
-) -> NDArray[np.float32]:
-    """Return the convolution of a transformed image with a centred kernel, cut to the image's shape."""
-    half = kernel.shape[0] // 2
-    padded = np.zeros(size, np.float32)
-    padded[: kernel.shape[0], : kernel.shape[1]] = kernel
-    padded = np.roll(padded, (-half, -half), (0, 1))
-    result: NDArray[np.float32] = fft.irfft2(transform * fft.rfft2(padded), size)[: shape[0], : shape[1]]
-    return result

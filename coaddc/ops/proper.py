@@ -21,7 +21,8 @@ from scipy import fft
 from coaddc.model.assembly import Interpolant
 from coaddc.model.geom import Box
 from coaddc.model.psf import Floats
-from coaddc.ops.match import KernelField, WarpedPsf, centred, field_of, nodes, noise_gain
+from coaddc.ops.kernel_field import KernelField, field_of, nodes
+from coaddc.ops.match import WarpedPsf, centred, noise_gain
 from coaddc.ops.noise import convolved_correlation, covariance_by_phase
 from coaddc.ops.pixel_map import PixelMap
 

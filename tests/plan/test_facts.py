@@ -14,6 +14,7 @@ from coaddc.model.product import Product
 from coaddc.plan.facts import facts
 from coaddc.plan.graph import dot, graphs, mermaid
 from coaddc.plan.plan import Plan, Target
+from coaddc.plan.task import OP_VERSIONS
 from coaddc.plan.why import why_outdated
 from tests.assemblies import assembly
 from tests.plan.suites import MATCHED, SUITES, compiled
@@ -127,7 +128,7 @@ def test_both_languages_draw_the_same_edges() -> None:
 def target_and_provenance() -> tuple[Target, dict[str, Any]]:
     target = compiled([assembly(warp=MATCHED)]).units[0].targets[0]
     inputs = [{"visit": r.visit, "detector": r.detector, "digest": r.digest} for r in target.request.rows]
-    return target, {"inputs": inputs, "ops": {"warp": 1, "match": 1, "artifacts": 1}}
+    return target, {"inputs": inputs, "ops": {op: OP_VERSIONS[op] for op in ("warp", "match", "artifacts")}}
 
 
 def test_new_lost_and_changed_exposures_are_named() -> None:
@@ -144,8 +145,8 @@ def test_new_lost_and_changed_exposures_are_named() -> None:
 
 def test_an_op_that_the_product_uses_is_a_reason_and_another_is_not() -> None:
     target, made = target_and_provenance()
-    made["ops"] = {"warp": 0, "match": 1, "artifacts": 0}
-    assert why_outdated(target, made) == ["op warp: version 0 then, 1 now"]
+    made["ops"] |= {"warp": 0, "artifacts": 0}
+    assert why_outdated(target, made) == [f"op warp: version 0 then, {OP_VERSIONS['warp']} now"]
 
 
 def test_where_neither_changed_it_says_what_else_can() -> None:

@@ -1,0 +1,116 @@
+"""Convolution kernels that change over a patch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coaddc.model.geom import Box
+from coaddc.model.psf import Floats
+
+#: Kernels are written as a mean and principal components, as many as leave less than this part of their norm.
+TOLERANCE = 1e-3
+#: Part of a kernel's absolute sum that may reach beyond the edge of the data.
+EDGE_LOSS = 5e-3
+
+
+@dataclass(frozen=True)
+class KernelField:
+    """Matching kernels on a grid of positions, in between by bilinear interpolation.
+
+    Attributes
+    ----------
+    ys, xs
+        Tract pixels of the rows (r) and columns (c) of the grid.
+    mean : (n, n)
+        Mean kernel, sum 1.
+    components : (m, n, n)
+        Principal components of their differences from it, sum 0 each.
+    amplitudes : (r, c, m)
+        Of the components.
+    gain : (r, c)
+        Variance of a pixel of the matched warp over that of the warp.
+    """
+
+    ys: NDArray[np.float64]
+    xs: NDArray[np.float64]
+    mean: Floats
+    components: Floats
+    amplitudes: Floats
+    gain: Floats
+
+    def on(self, values: Floats, box: Box) -> Floats:
+        """Return values on the grid, (r, c), interpolated to the pixels of a box."""
+        rows, columns = _hat(self.ys, box.y0, box.y1), _hat(self.xs, box.x0, box.x1)
+        result: Floats = rows @ values @ columns.T
+        return result
+
+    def local(self, box: Box) -> list[NDArray[np.float32]]:
+        """Return the amplitude of each component at the pixels of a box."""
+        return [self.on(values, box).astype(np.float32) for values in np.moveaxis(self.amplitudes, -1, 0)]
+
+    def at(self, *, y: float, x: float) -> Floats:
+        """Return the kernel at the pixel nearest to a position, (n, n)."""
+        row, column = round(y), round(x)
+        pixel = Box(y0=row, y1=row + 1, x0=column, x1=column + 1)
+        local = [self.on(values, pixel)[0, 0] for values in np.moveaxis(self.amplitudes, -1, 0)]
+        kernel: Floats = self.mean + np.tensordot(np.array(local), self.components, axes=1)
+        return kernel
+
+    @property
+    def half(self) -> int:
+        """Half-width of the kernels."""
+        return int(self.mean.shape[0]) // 2
+
+    @property
+    def edge(self) -> int:
+        """Distance from missing data, pixels, where what the kernel misses is negligible."""
+        return _reach(self.mean, EDGE_LOSS)
+
+    @property
+    def core(self) -> int:
+        """Distance over which half of the kernel spreads a bad pixel."""
+        return _reach(self.mean, 0.5)
+
+
+def _hat(nodes: NDArray[np.float64], start: int, stop: int) -> Floats:
+    """Return the weights (stop - start, nodes) of linear interpolation, constant beyond the nodes."""
+    if nodes.size == 1:
+        return np.ones((stop - start, 1))
+    place = np.clip(np.interp(np.arange(start, stop), nodes, np.arange(nodes.size)), 0, nodes.size - 1)
+    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(nodes.size)))
+
+
+def _reach(kernel: Floats, loss: float) -> int:
+    """Return the smallest half-width of a square that holds all of the absolute sum but this part."""
+    half = kernel.shape[0] // 2
+    dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
+    ring = np.maximum(np.abs(dy), np.abs(dx))
+    sums = np.bincount(ring.ravel(), np.abs(kernel).ravel())
+    return int(np.searchsorted(np.cumsum(sums) / sums.sum(), 1.0 - loss))
+
+
+def field_of(
+    kernels: Floats, gain: Floats, ys: Floats, xs: Floats, *, tolerance: float = TOLERANCE
+) -> KernelField:
+    """Return the field of kernels (k, n, n), and of gains (k,), solved row by row of a grid."""
+    mean = kernels.mean(axis=0)
+    components, amplitudes = _principal(kernels - mean, tolerance * float(np.linalg.norm(mean)))
+    grid = (ys.size, xs.size)
+    return KernelField(ys, xs, mean, components, amplitudes.reshape(*grid, -1), gain.reshape(grid))
+
+
+def nodes(start: int, stop: int, cell: int) -> NDArray[np.float64]:
+    """Return the multiples of a cell that enclose a range of pixels."""
+    return np.arange(start // cell, -(-(stop - 1) // cell) + 1, dtype=np.float64) * cell
+
+
+def _principal(differences: Floats, tolerance: float) -> tuple[Floats, Floats]:
+    """Return components (m, n, n) and amplitudes (k, m) that reach the tolerance in each of k kernels."""
+    k, n, _ = differences.shape
+    u, s, v = np.linalg.svd(differences.reshape(k, -1), full_matrices=False)
+    left = [float(np.linalg.norm(u[:, m:] * s[m:], axis=1).max(initial=0.0)) for m in range(s.size + 1)]
+    m = next(i for i, error in enumerate(left) if error <= tolerance or i == s.size)
+    return v[:m].reshape(m, n, n), u[:, :m] * s[:m]
