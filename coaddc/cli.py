@@ -110,6 +110,25 @@ def _ls(words: Sequence[str]) -> int:
     return 0
 
 
+def _explain(words: Sequence[str]) -> int:
+    from coaddc.config.app import run
+    from coaddc.explain import explain_one, explain_two
+    from coaddc.model.errors import ConfigError
+
+    quoted = [word for word in words if "=" in word and len(word.split()) > 1]
+    root, loose = _root([word for word in words if word not in quoted])
+    wanted = [*([loose] if loose else []), *(_root(text.split())[1] for text in quoted)]
+    if not 1 <= len(wanted) <= 2:
+        raise ConfigError(
+            'expected: coaddc explain [ROOT] KEY=VALUE..., or two data IDs, "key=value ..." each'
+        )
+    if len(wanted) == 1:
+        explain_one(root, wanted[0], run)
+    else:
+        explain_two(root, *wanted)
+    return 0
+
+
 def _show(words: Sequence[str]) -> int:
     from coaddc.store.butler import Butler
 
@@ -158,6 +177,7 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "plan": _plan,
     "ls": _ls,
     "show": _show,
+    "explain": _explain,
     "diff": _diff,
     "template": _template,
 }

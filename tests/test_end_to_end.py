@@ -11,6 +11,8 @@ import pytest
 from astropy.io import fits
 
 from coaddc import Butler
+from coaddc.cli import main
+from coaddc.plan.task import OP_VERSIONS
 
 SMALL = [
     f"survey.simulation.{field}={value}"
@@ -103,13 +105,48 @@ def test_the_plan_is_told_to_programs_with_flags_anywhere(built: Path) -> None:
     assert files(built) == before
 
 
-def test_the_plan_is_drawn(built: Path) -> None:
-    for language, first in (("mermaid", "flowchart LR\n"), ("dot", "digraph plan {\n")):
-        run = coaddc(built, "plan", f"--graph={language}", "stack=median", "band=g")
-        assert run.stdout.startswith(first), run.stderr
-    wrong = coaddc(built, "plan", "--graph=dott", "band=g")
-    assert wrong.returncode == 1
-    assert "did you mean 'dot'" in wrong.stderr
+def test_the_plan_is_drawn(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = coaddc(built, "plan", "stack=median", "--graph", "mermaid", "band=g")
+    assert run.stdout.startswith("flowchart LR\n"), run.stderr
+    for flags, said in ((["--graph=dott"], "did you mean 'dot'"), (["--json", "--graph=dot"], "one form")):
+        assert main(["plan", *flags, "band=g"]) == 1
+        assert said in capsys.readouterr().err
+
+
+def test_a_product_says_why_it_is_there_and_that_it_is_up_to_date(built: Path) -> None:
+    Butler(built / "coadds").query()  # makes the index, as the first question does
+    before = files(built)
+    run = coaddc(built, "explain", "band=g", "warp=psfMatched")
+    assert run.returncode == 0, run.stderr
+    assert "warp=psfMatched,direct selection=deep --multirun" in run.stdout  # the command
+    assert "resampled, then convolved to the PSF" in run.stdout  # what the choice means
+    assert "3 exposures of 3 visits" in run.stdout
+    assert "up to date: the same words make the same product" in run.stdout
+    assert files(built) == before
+
+
+def test_a_product_of_an_older_op_says_that_it_is_stale(
+    built: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newer = {**OP_VERSIONS, "match": OP_VERSIONS["match"] + 1}
+    for module in ("task", "why"):
+        monkeypatch.setattr(f"coaddc.plan.{module}.OP_VERSIONS", newer)
+    monkeypatch.chdir(built)
+    for warp, told in (("psfMatched", "stale: a new version would be made"), ("direct", "up to date")):
+        assert main(["explain", "band=g", f"warp={warp}"]) == 0
+        said = capsys.readouterr().out
+        assert told in said
+        assert ("op match: version" in said) == (warp == "psfMatched")
+
+
+def test_two_products_say_how_they_differ(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = coaddc(built, "explain", "coadds", "band=g", "warp=direct", "band=r warp=psfMatched")
+    assert run.returncode == 0, run.stderr
+    assert "  warp.matching: none and psf_model\n" in run.stdout
+    assert "  3 and 3 exposures\n  3 in 1 only: visit " in run.stdout
+    assert "the same ops and packages" in run.stdout
+    assert main(["explain", "coadds"]) == 1
+    assert "expected: coaddc explain" in capsys.readouterr().err
 
 
 def test_an_override_is_another_product_beside_it(built: Path) -> None:
@@ -128,7 +165,8 @@ def test_an_edited_value_is_refused_with_a_diff(tmp_path: Path) -> None:
     value.write_text("doc: the early ones\nwhere: survey_year < 1.2\n")
     assert coaddc(tmp_path, "selection=early", "band=g").returncode == 0
     before = files(tmp_path)
-    value.write_text("doc: the early ones, or not\nwhere: survey_year < 9\n")
+    edited = "doc: the early ones, or not\nwhere: survey_year < 9\n"
+    value.write_text(edited)
     run = coaddc(tmp_path, "selection=early", "band=g")
     assert run.returncode == 1
     assert "-  where: survey_year < 1.2" in run.stderr
@@ -136,6 +174,15 @@ def test_an_edited_value_is_refused_with_a_diff(tmp_path: Path) -> None:
     assert "Traceback" not in run.stderr
     value.write_text("doc: the early ones\nwhere: survey_year < 1.2\n")
     assert files(tmp_path) == before
+    value.write_text(edited)
+    told = coaddc(tmp_path, "explain", "selection=early")
+    assert told.returncode == 0, told.stderr
+    assert "stale: what its words ask for now is refused" in told.stdout
+    assert "+  where: survey_year < 9" in told.stdout
+    value.unlink()
+    told = coaddc(tmp_path, "explain", "selection=early")
+    assert "its words cannot be composed any more" in told.stdout
+    assert "selection has no value 'early'" in told.stdout
 
 
 def test_a_new_key_and_a_new_value_need_yaml_alone(tmp_path: Path) -> None:

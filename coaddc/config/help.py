@@ -26,6 +26,8 @@ VERBS
        --json, --graph=mermaid, --graph=dot, --passes: for programs, drawn, the size after each pass
   ls [ROOT] [KEY=VALUE...]        the products of a store (ROOT: coadds, where it is left off)
   show [ROOT] KEY=VALUE...        what a product is, what went into it, and its config
+  explain [ROOT] KEY=VALUE...     why a product is there, and whether it is what its words ask for now
+  explain [ROOT] "KEY=..." "..."  how two products differ: configs, exposures, versions
   diff ROOT "KEY=VALUE..." "..."  how the configs of two products differ
   template [ROOT] KEY=VALUE...    what a visit with airmass=, parallactic_angle= sees of sub-bands; to file=
   help                            this

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from coaddc.model.exposures import ExposureRow
@@ -30,14 +31,42 @@ def why_outdated(target: Target, provenance: Mapping[str, Any]) -> list[str]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """How two lists of exposures differ: names.
+
+    Attributes
+    ----------
+    new, lost
+        Only in the second; only in the first.
+    other
+        In both, with other content.
+    """
+
+    new: list[str]
+    lost: list[str]
+    other: list[str]
+
+
+def compare_inputs(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> Differing:
+    """Compare exposures as provenance has them: by visit and detector, and by the digest of content."""
+    then, now = ({(i["visit"], str(i["detector"])): i for i in inputs} for inputs in (before, after))
+    return Differing(
+        [_name(item) for key, item in now.items() if key not in then],
+        [_name(item) for key, item in then.items() if key not in now],
+        [_name(i) for key, i in now.items() if key in then and then[key]["digest"] != i["digest"]],
+    )
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    return f"visit {item['visit']} detector {item['detector']} ({item['file']})"
+
+
 def _inputs(rows: Sequence[ExposureRow], before: Iterable[Mapping[str, Any]]) -> list[str]:
-    then = {(item["visit"], str(item["detector"])): item for item in before}
-    now = {(row.visit, row.detector): row for row in rows}
-    new = [row.name for key, row in now.items() if key not in then]
-    lost = [f"visit {visit} detector {detector}" for visit, detector in then if (visit, detector) not in now]
-    other = [row.name for key, row in now.items() if key in then and then[key]["digest"] != row.digest]
-    parts = ((new, "new"), (lost, "no longer selected"), (other, "with other content"))
-    return [f"{len(names)} exposures {what}: {_some(names)}" for names, what in parts if names]
+    now = [{"visit": r.visit, "detector": r.detector, "file": r.file, "digest": r.digest} for r in rows]
+    found = compare_inputs(before, now)
+    parts = ((found.new, "new"), (found.lost, "no longer selected"), (found.other, "with other content"))
+    return [f"{len(names)} exposures {what}: {some(names)}" for names, what in parts if names]
 
 
 def _ops(target: Target, provenance: Mapping[str, Any]) -> list[str]:
@@ -47,6 +76,7 @@ def _ops(target: Target, provenance: Mapping[str, Any]) -> list[str]:
     return [f"op {op}: version {then[op]} then, {OP_VERSIONS[op]} now" for op in changed]
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+def some(names: Sequence[str], most: int = NAMED) -> str:
+    """Return names in one line, the first of them where there are many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -127,18 +127,19 @@ def test_both_languages_draw_the_same_edges() -> None:
 
 def target_and_provenance() -> tuple[Target, dict[str, Any]]:
     target = compiled([assembly(warp=MATCHED)]).units[0].targets[0]
-    inputs = [{"visit": r.visit, "detector": r.detector, "digest": r.digest} for r in target.request.rows]
+    rows = target.request.rows
+    inputs = [{"visit": r.visit, "detector": r.detector, "file": r.file, "digest": r.digest} for r in rows]
     return target, {"inputs": inputs, "ops": {op: OP_VERSIONS[op] for op in ("warp", "match", "artifacts")}}
 
 
 def test_new_lost_and_changed_exposures_are_named() -> None:
     target, made = target_and_provenance()
-    gone = {"visit": 77, "detector": "3", "digest": "x"}
+    gone = {"visit": 77, "detector": "3", "file": "v77-3", "digest": "x"}
     other = {**made["inputs"][1], "digest": "another"}
     reasons = why_outdated(target, {**made, "inputs": [other, *made["inputs"][2:], gone]})
     assert reasons == [
         "1 exposures new: visit 0 detector 0 (v0-0)",
-        "1 exposures no longer selected: visit 77 detector 3",
+        "1 exposures no longer selected: visit 77 detector 3 (v77-3)",
         "1 exposures with other content: visit 0 detector 1 (v0-1)",
     ]
 
