@@ -87,7 +87,7 @@ def anchors(page: Path) -> set[str]:
 
 
 #: Verbs that compose nothing, and what makes a word an argument of theirs.
-VERBS = ("ls", "show", "diff", "template", "help")
+VERBS = ("ls", "show", "explain", "diff", "template", "help")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=named)
