@@ -35,6 +35,7 @@ mask: {kind: bits, file: "image/ -> mask/", planes: {BAD: 0}}
 psf: {sources: [model], file: '^image/(.+)\.fits$ -> psf/\1.psf'}
 zero_point: {card: MAGZERO}
 cards: {instrument: null, visit: VISIT, detector: DETECTOR, band: BAND, time: MJD-OBS, exptime: EXPTIME}
+start: 60000.0
 """
 #: Values of the key ``warp`` that the folder's ``conf`` adds, one an interpolant.
 INTERPOLANTS = ("bilinear", "lanczos3", "lanczos5", "omoms3")
@@ -54,6 +55,8 @@ class Field:
         Bad pixels an exposure, wild in the image; flagged in the mask, and of weight 0.
     seed
         Of all random numbers.
+    years
+        Over which exposures are spread evenly, in their order.
     """
 
     count: int = 20
@@ -62,11 +65,12 @@ class Field:
     noisy: bool = True
     bad: int = 40
     seed: int = 1
+    years: float = 0.01
 
 
 @dataclass(frozen=True)
 class Visit:
-    """The conditions of one exposure: place, degrees; seeing, arcsec; noise of a pixel, nJy."""
+    """The conditions of one exposure: place, degrees; seeing, arcsec; noise of a pixel, nJy; time, a."""
 
     number: int
     ra: float
@@ -75,6 +79,7 @@ class Visit:
     seeing: float
     noise: float
     distortion: float
+    year: float
 
     def wcs(self, side: int) -> Wcs:
         """Return its TPV projection: radial and cubic distortion, and a third as much quadratic, lopsided.
@@ -107,6 +112,7 @@ def visits(field: Field) -> list[Visit]:
             seeing=float(seeing[k]),
             noise=float(noise[k]),
             distortion=float(distortion[k]),
+            year=field.years * (k + 0.5) / field.count,
         )
         for k in range(field.count)
     ]
@@ -197,7 +203,7 @@ def _cards(visit: Visit) -> list[tuple[str, str | float]]:
         ("VISIT", visit.number),
         ("DETECTOR", "0"),
         ("BAND", "r"),
-        ("MJD-OBS", 60000.0 + visit.number / 1000.0),
+        ("MJD-OBS", 60000.0 + 365.25 * visit.year),
         ("EXPTIME", 30.0),
         ("SEEING", visit.seeing),
         ("MAGZERO", 31.4),
