@@ -19,7 +19,7 @@ from coaddc.model.assembly import ArtifactsSection, Rejection, StackSection
 from coaddc.model.images import Stacked, Warp
 from coaddc.model.mask import bit
 from coaddc.ops.artifacts import find_artifacts, make_template
-from coaddc.ops.stack import MeanStack
+from coaddc.ops.mean import MeanStack
 
 Flags = NDArray[np.bool_]
 
@@ -184,7 +184,7 @@ def _on_stars(scene: Scene, warps: list[Warp], masks: list[Flags]) -> float:
 
 
 def _mean(scene: Scene, warps: list[Warp], masks: list[Flags] | None) -> Stacked:
-    stack = MeanStack(StackSection(), scene.box)
+    stack = MeanStack.empty(StackSection(), scene.box)
     for i, warp in enumerate(warps):
         bad = masks[i] if masks else np.zeros(warp.box.shape, bool)
         stack.add(replace(warp, mask=np.where(bad, warp.mask | bit("CR"), warp.mask).astype(np.int32)))

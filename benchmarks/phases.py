@@ -40,7 +40,9 @@ PHASES = {
     "warp: mirror, prefilter, spread mask": ("coaddc.ops.warp:_prepare",),
     "warp: resample": ("coaddc.ops.warp:resample",),
     "warp: other": ("coaddc.engine.chain:warp",),
-    "stack": ("coaddc.ops.stack:MeanStack.add", "coaddc.ops.stack:MeanStack.finish"),
+    "stack: add": ("coaddc.ops.mean:MeanStack.add",),
+    "stack: sums of sums": ("coaddc.ops.mean:MeanStack.merge",),
+    "stack: finish": ("coaddc.ops.mean:MeanStack.finish",),
     "PSF and correlation": ("coaddc.engine.unit:finish_coadd",),
     "write": ("coaddc.store.store:Store.publish",),
 }

@@ -13,7 +13,8 @@ from coaddc.model.images import Stacked, Warp
 from coaddc.model.psf import Floats
 from coaddc.ops.artifacts import find_artifacts
 from coaddc.ops.dcr import solve_subbands
-from coaddc.ops.stack import STACKS, Run, Stack
+from coaddc.ops.mean import Run
+from coaddc.ops.stack import STACKS, Stack
 from coaddc.plan.task import Task
 
 

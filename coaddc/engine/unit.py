@@ -17,13 +17,15 @@ from coaddc.engine.gather import Gathered, Gathering
 from coaddc.engine.meter import Meter
 from coaddc.engine.ordered import ordered
 from coaddc.engine.products import finish_coadd, warp_correlation
+from coaddc.engine.sums import TileSums
 from coaddc.model.geom import Box
 from coaddc.model.images import Coadd, Stacked
 from coaddc.model.psf import Floats
 from coaddc.ops.artifact_runs import join_runs
+from coaddc.ops.mean import empty_stacked
 from coaddc.plan.memory import halo_of, margin_of
 from coaddc.plan.phases import awaited, late_tasks, visits_of
-from coaddc.plan.plan import Target, Unit
+from coaddc.plan.plan import Sum, Target, Unit
 from coaddc.plan.task import Task, walk
 
 #: Ops whose results are made of the warps of all visits, tile by tile.
@@ -38,12 +40,17 @@ class _Whole:
     runs: dict[str, dict[int, list[NDArray[np.int32]]]] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
 
+    def planes(self, digest: str, box: Box) -> Stacked:
+        """Return planes for a stack over a box: those of the patch itself, where they hold it."""
+        patch = self.stacks[digest]
+        return patch.part(box) if box == box.clip(patch.box) else empty_stacked(box)
+
     def put(self, digest: str, made: Gathered, tile: Box) -> None:
-        """Put what was made of one tile into its place."""
+        """Put what was made of one tile into its place, if it is not there already."""
         match made:
             case Failure():
                 self.failures.setdefault(digest, made)
-            case Stacked():
+            case Stacked() if not np.may_share_memory(made.image, self.stacks[digest].image):
                 _place(self.stacks[digest], made, tile)
             case Artifacts():
                 for visit, found in made.within(tile).items():
@@ -72,9 +79,12 @@ class UnitRun:
         self._visits = visits_of(unit.tasks)
         self._phases = _phases(unit.tasks, self._visits)
         self._awaited = awaited(unit.tasks)
+        self._summed = {made.name for made in unit.sums}
         self._margin = margin_of(unit.tasks)
         self._runner = Chains(open_exposure, unit.patch.box.grow(self._margin), halo_of(unit.tasks))
         self._backgrounds = Backgrounds(unit.tasks, self._runner)
+        largest = self.tiles[0].grow(self._margin)
+        self._sums = [TileSums(_sums_of(unit, *phase), largest, pool, self.meter) for phase in self._phases]
 
     @property
     def tiles(self) -> Sequence[Box]:
@@ -98,32 +108,36 @@ class UnitRun:
         if self._backgrounds.steps:
             with self.meter.of("background", self._workers):
                 self._runner.offsets.update(self._backgrounds.run(self._pool, self._workers, step))
-        whole = _Whole({t.digest: _empty(t) for t in self._unit.tasks if t.op in ("stack", "subband")})
+        imaging = [t for t in self._unit.tasks if t.op in ("stack", "subband")]
+        whole = _Whole({t.digest: empty_stacked(Box(**t.params["box"])) for t in imaging})
         for tile in self.tiles:
-            for digest, made in self._gather(tile.grow(self._margin), step, whole.failures).items():
+            for digest, made in self._gather(tile.grow(self._margin), step, whole).items():
                 whole.put(digest, made, tile)
         for target in self._unit.targets:
             with self.meter.of("psf"):
                 coadd = self._finish(target, whole)
             yield target, coadd
 
-    def _gather(
-        self, box: Box, step: Callable[[], None], failures: Mapping[str, Failure]
-    ) -> dict[str, Gathered]:
+    def _gather(self, box: Box, step: Callable[[], None], whole: _Whole) -> dict[str, Gathered]:
         """Send all visits through the pixels of one tile, into all that gathers them."""
         made: dict[str, Gathered] = {}
         known: dict[str, Value] = {}
-        for chains, tasks in self._phases:
+        for (chains, tasks), sums in zip(self._phases, self._sums, strict=True):
+            sums.begin(box, whole.failures)
             gatherings = [
-                Gathering(t, box, self._visits, self._correlation, failures.get(t.digest)) for t in tasks
+                Gathering(t, box, self._visits, self._correlation, whole.failures.get(t.digest))
+                for t in tasks
+                if t.digest not in self._summed
             ]
             run = partial(self._runner.run, box=box, known=dict(known))
             for values in ordered(self._pool, run, chains, ahead=self._workers):
+                sums.take(values)
                 for gathering in gatherings:
                     with self.meter.of(gathering.task.op):
                         gathering.take(values)
                 known |= {digest: values[digest] for digest in values.keys() & self._awaited}
                 step()
+            made |= sums.finish(partial(whole.planes, box=box))
             for gathering in gatherings:
                 digest = gathering.task.digest
                 with self.meter.of(gathering.task.op):
@@ -164,10 +178,14 @@ def _phases(
     return [(by_visit(part, visits), [t for t in part if t.op in GATHERED]) for part in parts]
 
 
-def _empty(task: Task) -> Stacked:
-    box = Box(**task.params["box"])
-    image, variance = np.empty((2, *box.shape), np.float32)
-    return Stacked(box, image, variance, np.empty(box.shape, np.int32), np.empty(box.shape, np.int16))
+def _sums_of(unit: Unit, chains: Sequence[Sequence[Task]], tasks: Sequence[Task]) -> list[Sum]:
+    """Return the sums over the warps of some chains that make some of these tasks, or parts of them."""
+    present = {t.digest for t in tasks} | {t.digest for chain in chains for t in chain}
+    return [
+        made
+        for made in unit.sums
+        if made.name in present or (not made.whole and made.inputs[0].digest in present)
+    ]
 
 
 def _place(whole: Stacked, part: Stacked, tile: Box) -> None:

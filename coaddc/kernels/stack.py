@@ -1,4 +1,4 @@
-"""Combining warps: a running weighted mean, the last bits of a coadd's mask, and the detectors of a visit.
+"""The last bits of a coadd's mask, and the detectors of a visit.
 
 Everywhere, an input counts at a pixel where its weight is positive and its mask has none of the rejecting
 bits; a mask's bits are or-ed over the inputs that count; ``planes`` lists bits of which the weight of the
@@ -16,87 +16,6 @@ Float64 = NDArray[np.float64]
 Int32 = NDArray[np.int32]
 Int16 = NDArray[np.int16]
 jit: Any = njit(nogil=True, cache=True, error_model="numpy")
-
-
-@jit
-def accumulate(
-    image: Float32,
-    variance: Float32,
-    mask: Int32,
-    weight: Float32,
-    reject: int,
-    uniform: bool,
-    planes: Int32,
-    y0: int,
-    x0: int,
-    total: Float64,
-    norm: Float64,
-    noise: Float64,
-    bits: Int32,
-    count: Int16,
-    lost: Float32,
-) -> None:
-    """Add one warp to the sums of a weighted mean.
-
-    Parameters
-    ----------
-    image, variance, mask, weight : (ny, nx)
-        The warp: nJy, nJy**2, bits, nJy**-2.
-    reject
-        Bits that reject a pixel.
-    uniform
-        Count every input with weight 1.
-    planes : (p,)
-        Bits of which the rejected weight is kept.
-    y0, x0
-        Where the warp's first pixel lies in the sums.
-    total, norm, noise : (my, mx)
-        Sums of w x, of w and of w**2 v, added to.
-    bits, count : (my, mx)
-        Bits of the inputs that count, their number, added to.
-    lost : (p + 1, my, mx)
-        Weight of rejected inputs, by plane and in the last layer all together, added to.
-    """
-    ny, nx = image.shape
-    last = planes.shape[0]
-    for y in range(ny):
-        for x in range(nx):
-            w = float(weight[y, x])
-            if w <= 0.0:
-                continue
-            if uniform:
-                w = 1.0
-            m = mask[y, x]
-            if m & reject:
-                for p in range(last):
-                    if m & planes[p]:
-                        lost[p, y + y0, x + x0] += np.float32(w)
-                lost[last, y + y0, x + x0] += np.float32(w)
-            else:
-                total[y + y0, x + x0] += w * image[y, x]
-                norm[y + y0, x + x0] += w
-                noise[y + y0, x + x0] += w * w * variance[y, x]
-                bits[y + y0, x + x0] |= m
-                count[y + y0, x + x0] += np.int16(1)
-
-
-@jit
-def finish_mean(
-    total: Float64, norm: Float64, noise: Float64, count: Int16, image: Float32, variance: Float32
-) -> None:
-    """Turn the sums of `accumulate` into mean and variance; NaN and infinity where nothing counts.
-
-    All arrays have one shape (ny, nx); the last two are outputs, nJy and nJy**2.
-    """
-    ny, nx = total.shape
-    for y in range(ny):
-        for x in range(nx):
-            if count[y, x] > 0:
-                image[y, x] = total[y, x] / norm[y, x]
-                variance[y, x] = noise[y, x] / (norm[y, x] * norm[y, x])
-            else:
-                image[y, x] = np.nan
-                variance[y, x] = np.inf
 
 
 @jit

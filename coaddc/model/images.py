@@ -93,6 +93,20 @@ class Warp:
     mask: Mask
     weight: Image
 
+    def crop(self, box: Box) -> Warp:
+        """Return the part inside a box; its arrays are views where they can be contiguous."""
+        inside = self.box.clip(box)
+        if inside == self.box:
+            return self
+        at = inside.within(self.box)
+        return Warp(
+            inside,
+            np.ascontiguousarray(self.image[at]),
+            np.ascontiguousarray(self.variance[at]),
+            np.ascontiguousarray(self.mask[at]),
+            np.ascontiguousarray(self.weight[at]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Stacked:
@@ -117,6 +131,11 @@ class Stacked:
     variance: Image
     mask: Mask
     n_image: NDArray[np.int16]
+
+    def part(self, box: Box) -> Stacked:
+        """Return what lies in a box, whole in this one: its arrays are views."""
+        at = box.within(self.box)
+        return Stacked(box, self.image[at], self.variance[at], self.mask[at], self.n_image[at])
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from coaddc.model.refraction import Floats
 from coaddc.ops.convolver import placed
 from coaddc.ops.dcr_noise import regularisation, variance_gain
 from coaddc.ops.dispersion import Dispersion, Lift, Transform, fourier_box, reach
-from coaddc.ops.stack import Run, crop
+from coaddc.ops.mean import Run
 
 #: Side, pixels, of the squares of the tract that are solved one by one: over one, the air lifts alike.
 BLOCK = 512
@@ -126,7 +126,7 @@ def solve_subbands(
     def solve(number: int) -> None:
         block = squares[number]
         at, wide = (slice(None), *block.within(mean.box)), block.grow(margin)
-        near = [replace(o, warp=crop(o.warp, wide)) for o in observed]
+        near = [replace(o, warp=o.warp.crop(wide)) for o in observed]
         near = [o for o in near if model.counted(o.warp).any()]
         if near:
             lifts = _lifts(near, model, block)

@@ -20,7 +20,6 @@ from coaddc.model.geom import Box
 from coaddc.model.images import Warp
 from coaddc.model.refraction import Floats
 from coaddc.ops.dispersion import Lift
-from coaddc.ops.stack import crop
 
 Complex = NDArray[np.complex128]
 
@@ -98,7 +97,7 @@ def variance_gain(observed: Sequence[Observed], lifts: Sequence[Lift], model: Dc
         for j, x in enumerate(xs):
             half = CELL // 2
             cell = Box(y0=int(y) - half, y1=int(y) + half, x0=int(x) - half, x1=int(x) + half).clip(box)
-            weights, variances = _averages([crop(o.warp, cell) for o in observed], model, cell)
+            weights, variances = _averages([o.warp.crop(cell) for o in observed], model, cell)
             if weights.any():
                 found = covariance(kernels, weights, variances[:, None, None] * powers, regularisation(model))
                 mean = float((weights**2 * variances).sum() / weights.sum() ** 2)

@@ -1,8 +1,8 @@
-"""Combine warps into the pixels of a coadd; each warp is taken as it comes, and kept only if it must be."""
+"""Combine warps into the pixels of a coadd: a mean takes each as it comes, other statistics keep them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
@@ -18,12 +18,10 @@ from coaddc.model.assembly import StackSection, Statistic, Weighting
 from coaddc.model.geom import Box
 from coaddc.model.images import Stacked, Warp
 from coaddc.model.mask import bit, bits
+from coaddc.ops.mean import MeanStack, Run, settle
 
 #: Rows of which one thread takes medians or clipped means before it takes others.
 ROWS = 16
-
-#: Maps a function over items: the builtin, or that of a pool of threads.
-Run = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
 
 
 class Stack(Protocol):
@@ -38,13 +36,12 @@ class Stack(Protocol):
 
 @dataclass
 class _Sums:
-    """The planes that every statistic fills, over one box."""
+    """The planes that a statistic fills, over one box."""
 
     box: Box
     options: StackSection
     reject: int = field(init=False)
     planes: NDArray[np.int32] = field(init=False)
-    thresholds: NDArray[np.float64] = field(init=False)
     norm: NDArray[np.float64] = field(init=False)
     mask: NDArray[np.int32] = field(init=False)
     count: NDArray[np.int16] = field(init=False)
@@ -53,7 +50,6 @@ class _Sums:
     def __post_init__(self) -> None:
         self.reject = bits(self.options.reject)
         self.planes = np.array([bit(name) for name in self.options.propagate], np.int32)
-        self.thresholds = np.array(list(self.options.propagate.values()), np.float64)
         self.norm = np.zeros(self.box.shape)
         self.mask = np.zeros(self.box.shape, np.int32)
         self.count = np.zeros(self.box.shape, np.int16)
@@ -61,49 +57,8 @@ class _Sums:
 
     def stacked(self, image: NDArray[np.float32], variance: NDArray[np.float32]) -> Stacked:
         """Settle the mask and return the whole."""
-        names = ("EDGE", "SENSOR_EDGE", "CLIPPED", "REJECTED", "INEXACT_PSF", "NO_DATA")
-        codes = np.array([bit(name) for name in names], np.int32)
-        kernels.settle_bits(self.mask, self.count, self.norm, self.lost, self.planes, self.thresholds, codes)
+        settle(self.mask, self.count, self.norm, self.lost, self.options)
         return Stacked(self.box, image, variance, self.mask, self.count)
-
-
-class MeanStack:
-    """Weighted mean: sums in double precision, one warp in memory at a time."""
-
-    def __init__(self, options: StackSection, box: Box) -> None:
-        self._sums = _Sums(box, options)
-        self._uniform = options.weighting is Weighting.uniform
-        self._total = np.zeros(box.shape)
-        self._noise = np.zeros(box.shape)
-
-    def add(self, warp: Warp) -> None:
-        """Add a warp to the sums."""
-        sums = self._sums
-        warp = crop(warp, sums.box)
-        kernels.accumulate(
-            warp.image,
-            warp.variance,
-            warp.mask,
-            warp.weight,
-            sums.reject,
-            self._uniform,
-            sums.planes,
-            warp.box.y0 - sums.box.y0,
-            warp.box.x0 - sums.box.x0,
-            self._total,
-            sums.norm,
-            self._noise,
-            sums.mask,
-            sums.count,
-            sums.lost,
-        )
-
-    def finish(self, run: Run = map) -> Stacked:
-        """Divide."""
-        sums = self._sums
-        image, variance = np.empty((2, *sums.box.shape), np.float32)
-        kernels.finish_mean(self._total, sums.norm, self._noise, sums.count, image, variance)
-        return sums.stacked(image, variance)
 
 
 class RankStack:
@@ -115,7 +70,7 @@ class RankStack:
 
     def add(self, warp: Warp) -> None:
         """Keep the warp (not a copy)."""
-        self._warps.append(crop(warp, self._sums.box))
+        self._warps.append(warp.crop(self._sums.box))
 
     def finish(self, run: Run = map) -> Stacked:
         """Go through the box a few rows at a time."""
@@ -142,25 +97,10 @@ class RankStack:
 
 
 STACKS: dict[Statistic, Callable[[StackSection, Box], Stack]] = {
-    Statistic.mean: MeanStack,
+    Statistic.mean: MeanStack.empty,
     Statistic.clipped: RankStack,
     Statistic.median: RankStack,
 }
-
-
-def crop(warp: Warp, box: Box) -> Warp:
-    """Return the part of a warp inside a box; its arrays are views where they can be contiguous."""
-    inside = warp.box.clip(box)
-    if inside == warp.box:
-        return warp
-    at = inside.within(warp.box)
-    return Warp(
-        inside,
-        np.ascontiguousarray(warp.image[at]),
-        np.ascontiguousarray(warp.variance[at]),
-        np.ascontiguousarray(warp.mask[at]),
-        np.ascontiguousarray(warp.weight[at]),
-    )
 
 
 def merge_visit(warps: Sequence[Warp], reject: int) -> Warp:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from coaddc.model.assembly import Assembly
 from coaddc.model.product import Product
 from coaddc.model.run_options import EngineOptions
+from coaddc.plan.atoms import atoms
 from coaddc.plan.passes import PatchesOf, dedupe, lower, order, reuse, select, tile
 from coaddc.plan.plan import Plan
 from coaddc.plan.select import Selector
@@ -62,6 +63,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("lower", lambda plan, _: lower(plan)),
     Pass("dedupe", lambda plan, _: dedupe(plan)),
     Pass("reuse", lambda plan, given: reuse(plan, *given.held(plan.products))),
+    Pass("atoms", lambda plan, given: atoms(plan, given.engine)),
     Pass("tile", lambda plan, given: tile(plan, given.engine)),
     Pass("order", lambda plan, _: order(plan)),
 )

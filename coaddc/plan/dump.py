@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from coaddc.plan.plan import Plan, Unit
+from coaddc.plan.plan import Plan, Sum, Unit
 from coaddc.plan.task import Task, walk
 
 #: What stands in a digest; a parameter that is one says only that something else is the same.
@@ -38,8 +38,16 @@ def _unit(unit: Unit) -> Iterator[str]:
         numbers[task.op] += 1
         names[task.digest] = f"{task.op}.{numbers[task.op]}"
         yield _line(task, names)
+    for made in unit.sums:
+        if made.parts or not made.whole:
+            names.setdefault(made.name, f"atom.{len(names)}")
+            yield f"  sums of {' '.join([names[made.name], '<-', *_runs(_terms(made, names))])}"
     for target in unit.targets:
         yield f"  {names[target.task.digest]} = {target.product.name}"
+
+
+def _terms(made: Sum, names: Mapping[str, str]) -> list[str]:
+    return [*(names[part] for part in made.parts), *(names[needed.digest] for needed in made.inputs)]
 
 
 def _line(task: Task, names: Mapping[str, str]) -> str:

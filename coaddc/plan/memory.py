@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 from coaddc.model.run_options import EngineOptions
-from coaddc.plan.phases import awaited
+from coaddc.plan.phases import awaited, visits_of
 from coaddc.plan.plan import Unit
 from coaddc.plan.task import Task
 
 #: Bytes a pixel: planes of a product, sums of a stack, a warp, a warp in the making, and one being matched.
 PRODUCT, SUMS, WARP, WARPING, MATCHING = 14, 46, 16, 40, 80
+#: Warps that wait until they are added to sums together: a few rows of sums then stay in the cache for all.
+TOGETHER = 4
 #: Bytes an exposure's bin, of those in which skies are compared.
 BIN = 80
 #: Bytes a pixel of a sub-band while it is solved for, and in the end.
@@ -35,18 +38,47 @@ def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
     """
     rows, columns = unit.patch.box.shape
     workers = engine.workers or os.cpu_count() or 1
-    stacks = [t for t in unit.tasks if t.op == "stack"]
-    kept = {i.digest for t in unit.tasks if _keeps(t) for i in t.inputs} | awaited(unit.tasks)
-    making = WARPING + (MATCHING if any(t.op in SPREADING for t in unit.tasks) else 0)
-    pixel = len(stacks) * (SUMS + PRODUCT) + len(kept) * WARP + (workers + 1) * (making + WARP)
-    pixel += sum(SUBBAND * len(t.params["bend"]) for t in unit.tasks if t.op == "dcr")
-    fixed = PRODUCT * len(unit.targets) * unit.patch.box.area + _bins(unit) + workers * _solving(unit)
+    pixel, fixed = _pixel(unit, workers), _fixed(unit, workers)
     room = int(engine.memory * GIB) - fixed
     halo = halo_of(unit.tasks) + margin_of(unit.tasks)
     most = max(room // (pixel * (columns + 2 * halo)) - 2 * halo, SMALLEST)
     tiles = -(-rows // min(rows, engine.tile or min(most, _enough(unit, halo))))
     chosen = -(-rows // tiles)  # all alike: a narrow last one would see little of what crosses it
     return chosen, fixed + pixel * (columns + 2 * halo) * (chosen + 2 * halo)
+
+
+def spare_sums(unit: Unit, engine: EngineOptions) -> int:
+    """Return how many more sums than it has fit a unit's memory, in tiles no smaller than is useful."""
+    rows, columns = unit.patch.box.shape
+    workers = engine.workers or os.cpu_count() or 1
+    halo = halo_of(unit.tasks) + margin_of(unit.tasks)
+    area = (columns + 2 * halo) * (min(rows, engine.tile or _enough(unit, halo)) + 2 * halo)
+    room = int(engine.memory * GIB) - _fixed(unit, workers) - _pixel(unit, workers) * area
+    return max(0, room // (SUMS * area))
+
+
+def _pixel(unit: Unit, workers: int) -> int:
+    """Return the bytes that a pixel of a tile takes."""
+    stacks = sum(t.op == "stack" for t in unit.tasks)
+    sums = stacks + sum(not s.whole for s in unit.sums)
+    kept = {i.digest for t in unit.tasks if _keeps(t) for i in t.inputs} | awaited(unit.tasks)
+    making = WARPING + (MATCHING if any(t.op in SPREADING for t in unit.tasks) else 0)
+    waiting = 2 * (TOGETHER + _alike(unit)) if unit.sums else 0
+    pixel = sums * SUMS + stacks * PRODUCT + (len(kept) + waiting) * WARP + (workers + 1) * (making + WARP)
+    return pixel + sum(SUBBAND * len(t.params["bend"]) for t in unit.tasks if t.op == "dcr")
+
+
+def _alike(unit: Unit) -> int:
+    """Return how many warps of one visit are added to sums."""
+    visits = visits_of(unit.tasks)
+    return max(
+        Counter(visits[d] for d in {i.digest for s in unit.sums for i in s.inputs}).values(), default=0
+    )
+
+
+def _fixed(unit: Unit, workers: int) -> int:
+    """Return the bytes that do not depend on the tile."""
+    return PRODUCT * len(unit.targets) * unit.patch.box.area + _bins(unit) + workers * _solving(unit)
 
 
 def _bins(unit: Unit) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from coaddc.model.assembly import Assembly
+from coaddc.model.assembly import Assembly, StackSection
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.product import Product
 from coaddc.model.skymap import Patch
@@ -70,6 +70,31 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Sum:
+    """Sums over warps, for one mean or for several.
+
+    Attributes
+    ----------
+    name
+        Digest of the stack that they make; of their inputs, where they make none by themselves.
+    options
+        How warps are added.
+    inputs
+        The warps that are added, in order.
+    parts
+        Names of other sums, before this one, that are added to it.
+    whole
+        Whether they make a stack.
+    """
+
+    name: str
+    options: StackSection
+    inputs: tuple[Task, ...]
+    parts: tuple[str, ...] = ()
+    whole: bool = True
+
+
+@dataclass(frozen=True)
 class Unit:
     """All products of one patch in one band: what is distributed, restarted, and streamed tile by tile.
 
@@ -81,6 +106,8 @@ class Unit:
         Its products.
     tasks
         All that they need, each once, inputs first.
+    sums
+        What its means add up: shared by several, where that is less work.
     tile_rows
         Rows of the patch to work on at a time.
     memory
@@ -91,6 +118,7 @@ class Unit:
     band: str
     targets: tuple[Target, ...]
     tasks: tuple[Task, ...] = ()
+    sums: tuple[Sum, ...] = ()
     tile_rows: int = 0
     memory: int = 0
 

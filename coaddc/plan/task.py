@@ -21,7 +21,7 @@ OP_VERSIONS: Mapping[str, int] = MappingProxyType(
         "proper": 2,
         "visit": 1,
         "artifacts": 2,
-        "stack": 1,
+        "stack": 2,
         "dcr": 1,
         "subband": 1,
         "psf": 2,

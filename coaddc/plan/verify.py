@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coaddc.model.errors import PlanError
+from coaddc.plan.atoms import adds
 from coaddc.plan.plan import Plan, Unit
 from coaddc.plan.task import OP_VERSIONS
 
@@ -43,10 +44,14 @@ def verify(plan: Plan, before: Plan | None = None) -> None:
     places = [(unit.patch.tract, unit.patch.sequence, unit.band) for unit in plan.units]
     if len(set(places)) != len(places):
         raise PlanError("two units for one patch and band")
-    known = {(id(unit.tasks), id(unit.targets)) for unit in before.units} if before else set()
+    units = before.units if before else ()
+    known = {(id(unit.tasks), id(unit.targets)) for unit in units}
+    summed = {id(unit.sums) for unit in units}
     for unit in plan.units:
         if (id(unit.tasks), id(unit.targets)) not in known:
             _verify_unit(unit)
+        if unit.sums and id(unit.sums) not in summed:
+            _verify_sums(unit)
 
 
 def _verify_unit(unit: Unit) -> None:
@@ -64,3 +69,19 @@ def _verify_unit(unit: Unit) -> None:
         seen.add(found.digest)
     if unit.tasks and not {target.task.digest for target in unit.targets} <= seen:
         raise PlanError(f"{unit.name}: a product has lost its task")
+
+
+def _verify_sums(unit: Unit) -> None:
+    """Check that sums hold each warp of their stack once, and that all stacks that add have theirs."""
+    stacks = {found.digest: found for found in unit.tasks if adds(found)}
+    warps: dict[str, list[str]] = {}
+    for made in unit.sums:
+        parts = [name for part in made.parts for name in warps.get(part, [part])]
+        warps[made.name] = sorted([*parts, *(needed.digest for needed in made.inputs)])
+        if not made.whole:
+            continue
+        stack = stacks.pop(made.name, None)
+        if stack is None or warps[made.name] != sorted(needed.digest for needed in stack.inputs):
+            raise PlanError(f"{unit.name}: the sums of stack {made.name} are not those of its warps")
+    if stacks:
+        raise PlanError(f"{unit.name}: stack {next(iter(stacks))} has no sums")

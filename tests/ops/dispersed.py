@@ -16,7 +16,7 @@ from coaddc.model.psf import GaussianMixture
 from coaddc.model.refraction import PARTS, Floats, bending, zenith
 from coaddc.model.wcs import Wcs
 from coaddc.ops.dispersion import Lift
-from coaddc.ops.stack import MeanStack
+from coaddc.ops.mean import MeanStack
 from coaddc.sim.field import tangent_header
 from coaddc.sim.render import add_stars
 
@@ -106,7 +106,7 @@ def observe(
 
 
 def mean_of(observed: list[Observed]) -> Stacked:
-    stack = MeanStack(StackSection(), BOX)
+    stack = MeanStack.empty(StackSection(), BOX)
     for one in observed:
         stack.add(one.warp)
     return stack.finish()
