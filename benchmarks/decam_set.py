@@ -14,7 +14,7 @@ import sep
 from astropy.io import fits
 from astropy.table import Table, vstack
 from refraction import shift_of_colour
-from star_images import Floats, Picture, aperture_flux, centroids, offsets, read_coadd
+from star_images import Floats, Picture, Stated, aperture_flux, centroids, offsets, read_coadd
 
 #: Folder of the set, and the words that make its coadds.
 FOLDER = "decam_ls_testcase4"
@@ -110,15 +110,16 @@ def measure_stars(store: Path, shared: Path) -> list[Star]:
 def _stars(name: str, path: Path, root: Path, gaia: Table) -> list[Star]:
     picture = read_coadd(path)
     with fits.open(path) as hdus:
-        inputs, stamp = hdus["INPUTS"].data, hdus["PSF"].data[0, 0].astype(np.float64)
-        width = float(hdus["PSF_FWHM"].data[0, 0])
+        inputs, psf = hdus["INPUTS"].data, Stated.read(path)
     exposures = [_Exposure.read(root, row["file"], row["visit"], row["seeing"]) for row in inputs]
     weights = np.asarray(inputs["weight"], np.float64)
     epoch = 2000.0 + float(np.average(inputs["mjd"], weights=weights) - 51544.5) / 365.25
     typical = float(np.nanmedian(_colour(gaia)))
     stars = []
     for row, ra, dec in zip(gaia, *_at(gaia, epoch), strict=True):
-        own = _see(picture, ra, dec, stamp, width)
+        u, v = picture.pixel(ra=np.array([ra]), dec=np.array([dec]))
+        cell = psf.index(y=float(v[0]), x=float(u[0]))
+        own = _see(picture, ra, dec, psf.stamps[cell], float(psf.fwhm[cell]))
         single = [exposure.see(ra, dec) for exposure in exposures]
         used = np.array([s is not None for s in single])
         if own is None or not used.any():

@@ -76,6 +76,39 @@ def read_coadd(path: Path) -> Picture:
         return Picture.of(hdus["IMAGE"].data, hdus["IMAGE"].header)
 
 
+@dataclass(frozen=True)
+class Stated:
+    """The PSF that a coadd states.
+
+    Attributes
+    ----------
+    stamps : (rows, columns, n, n)
+        One a cell.
+    cell
+        Side of a cell, pixels.
+    fwhm : (rows, columns)
+        In arcsec.
+    """
+
+    stamps: Floats
+    cell: int
+    fwhm: Floats
+
+    @classmethod
+    def read(cls, path: Path) -> Stated:
+        """Read it from the FITS file of a coadd."""
+        with fits.open(path) as hdus:
+            stamps, cell = hdus["PSF"].data.astype(np.float64), int(hdus["PSF"].header["CELLSIZE"])
+            return cls(stamps, cell, hdus["PSF_FWHM"].data.astype(np.float64))
+
+    def index(self, *, y: float, x: float) -> tuple[int, int]:
+        """Return the row and column of the cell at a place, or of the one nearest to it."""
+        row, column = (
+            min(max(round(c) // self.cell, 0), n - 1) for c, n in zip((y, x), self.fwhm.shape, strict=True)
+        )
+        return row, column
+
+
 def isolated_stars(picture: Picture, n_image: NDArray[np.integer]) -> tuple[Floats, Floats]:
     """Return the places (ra, dec) of stars that are alone, round, and where all visits contribute.
 

@@ -12,6 +12,7 @@ from scipy.ndimage import shift
 from star_images import (
     Floats,
     Picture,
+    Stated,
     aperture_flux,
     centroids,
     isolated_stars,
@@ -131,15 +132,13 @@ def _scatter(values: Floats) -> float:
 
 def widths(path: Path, picture: Picture, *, x: Floats, y: Floats) -> tuple[Floats, Floats, float]:
     """Return the FWHM of stars and of the stated PSF of their cells, arcsec, and `Measured.residual`."""
-    with fits.open(path) as hdus:
-        stamps, cell = hdus["PSF"].data.astype(np.float64), int(hdus["PSF"].header["CELLSIZE"])
-    rows, columns, n, _ = stamps.shape
-    radius, middle = FIT / picture.scale, float(n // 2)
-    of_cell = np.array([[moffat_fwhm(s, x=middle, y=middle, radius=radius) for s in row] for row in stamps])
-    i, j = (np.minimum((c / cell).astype(int), m - 1) for c, m in ((y, rows), (x, columns)))
+    psf = Stated.read(path)
+    radius, middle = FIT / picture.scale, float(psf.stamps.shape[2] // 2)
+    own = [psf.stamps[psf.index(y=v, x=u)] for v, u in zip(y, x, strict=True)]
+    model = np.array([moffat_fwhm(stamp, x=middle, y=middle, radius=radius) for stamp in own])
     stars = np.array([moffat_fwhm(picture.image, x=u, y=v, radius=radius) for u, v in zip(x, y, strict=True)])
-    residual = _residual(picture, stamps[i, j], x, y)
-    return stars * picture.scale, of_cell[i, j] * picture.scale, residual
+    residual = _residual(picture, np.array(own), x, y)
+    return stars * picture.scale, model * picture.scale, residual
 
 
 def _residual(picture: Picture, stamps: Floats, x: Floats, y: Floats) -> float:

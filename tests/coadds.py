@@ -53,7 +53,10 @@ def awkward_coadd(data_id: dict[str, str | int] | None = None, *, box: Box = BOX
         inputs=(
             CoaddInput(exposure_row(17), weight=0.25),
             CoaddInput(
-                exposure_row(4, file="raw/É\\4 .fits"), weight=1.5, note="PSF of the header's seeing "
+                exposure_row(4, file="raw/É\\4 .fits"),
+                weight=1.5,
+                note="PSF of the header's seeing ",
+                background=-3.25,
             ),
         ),
     )

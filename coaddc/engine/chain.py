@@ -114,6 +114,14 @@ class Chains:
         known = self._information(task)
         return known if isinstance(known, Failure) else frame.kernels(task, known)
 
+    def background(self, task: Task) -> float:
+        """Return the sky that was taken off an exposure's warp, nJy per pixel: mean over the patch."""
+        exposure, _ = origin(task)
+        while task.op not in ("level", "warp"):
+            task = task.inputs[0]
+        found = self.offsets[task.inputs[1].digest] if task.op == "level" else None
+        return 0.0 if found is None or isinstance(found, Failure) else found[exposure.digest].mean
+
     def _information(self, task: Task) -> Information | Failure:
         """Return what the exposures of a proper coadd know together, gathered once for the patch."""
         with self._gathering:

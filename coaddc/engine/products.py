@@ -118,7 +118,7 @@ def finish_coadd(target: Target, stacked: Stacked, psf: Task, chains: Chains) ->
         wcs=request.patch.wcs,
         psf=_psf(psf, inputs, scale),
         correlation=_correlation_of(target, inputs, scale),
-        inputs=tuple(CoaddInput(i.row, i.weight) for i in inputs),
+        inputs=tuple(CoaddInput(i.row, i.weight, background=chains.background(i.task)) for i in inputs),
     )
 
 

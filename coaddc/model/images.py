@@ -140,11 +140,24 @@ class Stacked:
 
 @dataclass(frozen=True, slots=True)
 class CoaddInput:
-    """What one exposure gave to a coadd."""
+    """What one exposure gave to a coadd.
+
+    Attributes
+    ----------
+    row
+        What the exposure table says of it.
+    weight
+        Its weight in the stack.
+    note
+        What else there is to say.
+    background
+        Sky that was taken off it to match the others', nJy per pixel of the tract: mean over the patch.
+    """
 
     row: ExposureRow
     weight: float
     note: str = ""
+    background: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ class SkyOffset:
     order: int
     coefficients: Floats
 
+    @property
+    def mean(self) -> float:
+        """Mean over the patch, nJy per pixel: all but the first term are orthogonal to a constant."""
+        return float(self.coefficients[0])
+
     def on(self, box: Box) -> Floats:
         """Return the surface over the pixels of a box."""
         y, x = np.arange(box.y0, box.y1), np.arange(box.x0, box.x1)

@@ -41,6 +41,7 @@ def make_provenance(product: Product, coadd: Coadd, run: Mapping[str, Any]) -> d
             "weight": item.weight,
             "digest": item.row.digest,
             "note": item.note,
+            "background": item.background,
         }
         for item in coadd.inputs
     ]

@@ -76,6 +76,15 @@ def test_skies_that_differ_leave_no_step_where_exposures_end(statistic: Statisti
     assert np.ptp(after) < 0.3  # noise 2 to 3.6 a pixel
 
 
+def test_what_was_taken_off_each_exposure_is_told() -> None:
+    survey = small_survey()[0]
+    flat, uneven = (only(run(found, matched())) for found in (survey, with_skies(survey, SKIES)))
+    more = [np.subtract(b.background, a.background) for a, b in zip(flat.inputs, uneven.inputs, strict=True)]
+    levels = np.array([SKIES[item.row.visit][0] for item in uneven.inputs])
+    assert more - np.mean(more) == pytest.approx(levels - levels.mean(), abs=0.3)
+    assert {item.background for item in only(run(survey, matched(NONE))).inputs} == {0.0}
+
+
 def test_stars_keep_their_flux() -> None:
     quiet, stars = small_survey(seed=None)
     flat = only(run(quiet, matched(NONE)))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coaddc.io.coadds.file import read_coadd, read_component, write_coadd
+from coaddc.io.coadds.tables import inputs_of
 from coaddc.io.plain_yaml import dump_plain, load_plain
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
@@ -198,9 +199,17 @@ def test_inputs_are_a_table_that_astropy_reads_with_units(written):
     table = Table.read(written[0], hdu="INPUTS")
     assert list(table["visit"]) == [17, 4]
     assert list(table["weight"]) == [0.25, 1.5]
+    assert list(table["background"]) == [0.0, -3.25]
     assert str(table["seeing"].unit) == "arcsec"
     assert str(table["nx"].unit) == "pix"
     assert table["corner_ra"].shape == (2, 4)
+
+
+def test_inputs_of_a_file_from_before_backgrounds_were_written_have_none_taken_off(written):
+    rows = fits.getdata(written[0], "INPUTS")
+    older = fits.BinTableHDU(rows).columns
+    older.del_col("background")
+    assert [item.background for item in inputs_of(fits.BinTableHDU.from_columns(older).data)] == [0.0, 0.0]
 
 
 def test_a_coadd_without_inputs_has_an_empty_table(tmp_path):

@@ -42,9 +42,9 @@ def test_provenance_says_what_made_it(store):
     assert record["data_id"] == DATA_ID
     assert (record["digest"], record["recipe"]) == ("d" * 32, "r" * 32)
     assert record["overrides"] == ["warp=psfMatched"]
-    assert [(i["visit"], i["weight"], i["note"]) for i in record["inputs"]] == [
-        (17, 0.25, ""),
-        (4, 1.5, "PSF of the header's seeing "),
+    assert [(i["visit"], i["weight"], i["note"], i["background"]) for i in record["inputs"]] == [
+        (17, 0.25, "", 0.0),
+        (4, 1.5, "PSF of the header's seeing ", -3.25),
     ]
     assert record["inputs"][1]["file"] == "raw/É\\4 .fits"
     assert record["op_versions"] == {"warp": 1}

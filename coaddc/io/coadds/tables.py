@@ -23,10 +23,11 @@ _UNITS = {"px": "pixel"}
 
 
 def inputs_table(inputs: Sequence[CoaddInput]) -> Rows:
-    """Return one row an input: weight, note, and all that the exposure table says of it."""
+    """Return one row an input: weight, note, background, and all that the exposure table says of it."""
     columns = {f.name: [getattr(item.row, f.name) for item in inputs] for f in fields(ExposureRow)}
-    types = get_type_hints(ExposureRow) | {"weight": float, "note": str}
-    columns |= {"weight": [item.weight for item in inputs], "note": [item.note for item in inputs]}
+    own = {"weight": float, "note": str, "background": float}
+    types = get_type_hints(ExposureRow) | own
+    columns |= {name: [getattr(item, name) for item in inputs] for name in own}
     arrays = {name: _column(values, types[name]) for name, values in columns.items()}
     rows = np.empty(len(inputs), [(name, array.dtype, array.shape[1:]) for name, array in arrays.items()])
     for name, array in arrays.items():
@@ -54,7 +55,10 @@ def _texts(values: Iterable[str]) -> NDArray[np.bytes_]:
 def table_hdu(extension: str, rows: Rows) -> Any:
     """Return the HDU of a table; its columns have the units that the exposure table gives them."""
     hdu = BinTableHDU(rows, name=extension)
-    units = {f.name: f.metadata["unit"] for f in fields(ExposureRow)} | {"weight": "nJy-2"}
+    units = {f.name: f.metadata["unit"] for f in fields(ExposureRow)} | {
+        "weight": "nJy-2",
+        "background": "nJy",
+    }
     for number, name in enumerate(rows.dtype.names or (), start=1):
         if unit := units.get(name):
             hdu.header.set(f"TUNIT{number}", _UNITS.get(unit, unit), after=f"TFORM{number}")
@@ -69,6 +73,7 @@ def inputs_of(rows: Any) -> tuple[CoaddInput, ...]:
             row=ExposureRow(**{name: _value(row[name], kind) for name, kind in types.items()}),
             weight=float(row["weight"]),
             note=plain_text(str(row["note"])),
+            background=float(row["background"]) if "background" in rows.dtype.names else 0.0,
         )
         for row in rows
     )
