@@ -111,7 +111,7 @@ def _stars(name: str, path: Path, root: Path, gaia: Table) -> list[Star]:
     picture = read_coadd(path)
     with fits.open(path) as hdus:
         inputs, psf = hdus["INPUTS"].data, Stated.read(path)
-    exposures = [_Exposure.read(root, row["file"], row["visit"], row["seeing"]) for row in inputs]
+    exposures = [Exposed.read(root, row["file"], row["visit"], row["seeing"]) for row in inputs]
     weights = np.asarray(inputs["weight"], np.float64)
     epoch = 2000.0 + float(np.average(inputs["mjd"], weights=weights) - 51544.5) / 365.25
     typical = float(np.nanmedian(_colour(gaia)))
@@ -201,7 +201,7 @@ def _inside(stamp: Floats, scale: float) -> float:
 
 
 @dataclass(frozen=True)
-class _Exposure:
+class Exposed:
     """One exposure as its files have it: the image in nJy, and what the PSFEx model is made of."""
 
     picture: Picture
@@ -211,7 +211,8 @@ class _Exposure:
     seeing: float
 
     @classmethod
-    def read(cls, root: Path, file: str, visit: int, seeing: float) -> _Exposure:
+    def read(cls, root: Path, file: str, visit: int, seeing: float) -> Exposed:
+        """Read the image of a visit, and the survey's zero point, offset and PSF model for it."""
         ccds = Table.read(root / "survey-ccds-1.fits.gz")
         (ccd,) = ccds[ccds["expnum"] == visit]
         zero = float(ccd["ccdzpt"]) + 2.5 * np.log10(float(ccd["exptime"]))
@@ -236,7 +237,21 @@ class _Exposure:
         """Measure a star, its place corrected by the survey's astrometric offsets."""
         dra, ddec = self.astrometry
         x, y = self.picture.pixel(ra=np.array([ra - dra]), dec=np.array([dec - ddec]))
-        u, v = ((c[0] + 1 - zero) / scale for c, zero, scale in zip((x, y), *self.place, strict=True))
-        terms = np.array([1.0, u, u**2, v, u * v, v**2])
-        seen = _see(self.picture, ra - dra, dec - ddec, np.tensordot(terms, self.psf, axes=1), self.seeing)
+        model = self.model(x=float(x[0]), y=float(y[0]))
+        seen = _see(self.picture, ra - dra, dec - ddec, model, self.seeing)
         return None if seen is None else Seen(seen.flux, seen.ra + dra, seen.dec + ddec)
+
+    def locate(self, ra: float, dec: float) -> tuple[float, float] | None:
+        """Return the pixel (x, y) of a star; None where it is not on the image."""
+        dra, ddec = self.astrometry
+        x, y = self.picture.pixel(ra=np.array([ra - dra]), dec=np.array([dec - ddec]))
+        ny, nx = self.picture.image.shape
+        inside = 0 <= x[0] < nx and 0 <= y[0] < ny
+        return (float(x[0]), float(y[0])) if inside else None
+
+    def model(self, *, x: float, y: float) -> Floats:
+        """Return the PSF at a place, by the PSFEx model."""
+        u, v = ((c + 1 - zero) / scale for c, zero, scale in zip((x, y), *self.place, strict=True))
+        terms = np.array([1.0, u, u**2, v, u * v, v**2])
+        stamp: Floats = np.tensordot(terms, self.psf, axes=1)
+        return stamp

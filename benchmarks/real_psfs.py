@@ -18,41 +18,21 @@ import decam_set
 import numpy as np
 import vista_set
 from astropy.io import fits
-from coadd_psfs import APERTURES, WHOLE, Shape, measure
+from coadd_psfs import APERTURES
 from real_sets import ROOT, build, shared_folder, table
-from scipy.ndimage import map_coordinates
-from star_images import ANNULUS, Floats, Stated, isolated_stars, read_coadd
+from star_images import Floats, isolated_stars, read_coadd
+from star_pairs import Pair, compare, pairs
 
 #: Name of a set, its folder, and the words that make its coadds.
 VISTA = (
     ("survey=vista", "warp=direct,psfMatched", "stack=mean,median"),
     ("survey=vista", "warp=likelihood,proper"),
 )
-DECAM = (("survey=decam_cp", "warp=direct,psfMatched"),)
-#: Half-width of what is measured, in FWHM of the stated PSF.
-REACH = 2.6
+DECAM = (("survey=decam_cp",),)
 #: Largest difference that the picture shows, as a part of the peak.
 SHOWN = 0.02
 #: Shades of grey of the picture.
-GREYS = 32
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A star and the PSF of its cell, moved to the star's place, measured alike.
-
-    Attributes
-    ----------
-    star, psf
-        Their shapes.
-    image, model : (n, n)
-        Their pixels, moved to the middle of one, the flux in the largest aperture being 1.
-    """
-
-    star: Shape
-    psf: Shape
-    image: Floats
-    model: Floats
+GREYS = 64
 
 
 @dataclass(frozen=True)
@@ -90,56 +70,20 @@ def median(values: Sequence[float]) -> tuple[float, float]:
     return middle, float(1.25 * 1.4826 * np.median(abs(array - middle)) / np.sqrt(array.size))
 
 
-def pairs(path: Path, ra: Floats, dec: Floats) -> tuple[Pair, ...]:
-    """Measure stars at some places (ra, dec) of a coadd, and the PSF that it states for their cells."""
-    picture = read_coadd(path)
-    psf = Stated.read(path)
-    width = float(np.nanmedian(psf.fwhm)) / picture.scale
-    half, rim = int(np.ceil(REACH * width)), int(np.ceil(ANNULUS[1] / picture.scale))
-    far = np.hypot(*np.mgrid[-rim : rim + 1, -rim : rim + 1]) * picture.scale
+def on_exposures(path: Path, root: Path, ra: Floats, dec: Floats) -> list[Pair]:
+    """Measure stars on the exposures of a DECam coadd, and the survey's own models there, without coaddc."""
+    with fits.open(path) as hdus:
+        inputs = hdus["INPUTS"].data
     found = []
-    for u, v in zip(*picture.pixel(ra=ra, dec=dec), strict=True):
-        row, column = round(v), round(u)
-        at = np.s_[max(0, row - rim) : row + rim + 1, max(0, column - rim) : column + rim + 1]
-        around = picture.image[at].astype(np.float64)
-        if around.shape != far.shape or picture.bad[at].any():
-            continue
-        sky = np.median(around[(far > ANNULUS[0]) & (far < ANNULUS[1])])
-        star = (around - sky)[rim - half : rim + half + 1, rim - half : rim + half + 1]
-        found.append(_pair(star, psf.stamps[psf.index(y=v, x=u)], width))
-    return tuple(found)
-
-
-def _pair(star: Floats, stamp: Floats, fwhm: float) -> Pair:
-    """Compare a star with a stamp moved to where the star lies between pixels, by their windowed centres."""
-    y, x = _centre(star, fwhm)
-    y0, x0 = _centre(stamp, fwhm)
-    grid = np.arange(star.shape[0], dtype=np.float64)
-    model = map_coordinates(stamp, np.meshgrid(grid - y + y0, grid - x + x0, indexing="ij"), order=5)
-    shapes = (measure(image, y=y, x=x, fwhm=fwhm) for image in (star, model))
-    radius = np.hypot(*np.meshgrid(grid - y, grid - x, indexing="ij"))
-    whole = radius < WHOLE * fwhm
-    middle = grid - star.shape[0] // 2
-    still = (
-        map_coordinates(
-            image / image[inside].sum(), np.meshgrid(v + middle, u + middle, indexing="ij"), order=5
-        )
-        for image, inside, v, u in ((star, whole, y, x), (model, whole, y, x))
-    )
-    return Pair(*shapes, *still)
-
-
-def _centre(image: Floats, fwhm: float) -> tuple[float, float]:
-    """Return the centroid (y, x) under a Gaussian window that follows it, from the middle on."""
-    yy, xx = np.indices(image.shape)
-    y, x = (n // 2 for n in image.shape)
-    for _ in range(50):
-        weight = image * np.exp(-4.0 * np.log(2.0) * ((yy - y) ** 2 + (xx - x) ** 2) / fwhm**2)
-        dy, dx = (2.0 * (weight * c).sum() / weight.sum() for c in (yy - y, xx - x))
-        y, x = y + dy, x + dx
-        if np.hypot(dy, dx) < 1e-5:
-            break
-    return float(y), float(x)
+    for row in inputs:
+        exposure = decam_set.Exposed.read(root, row["file"], row["visit"], row["seeing"])
+        for a, d in zip(ra, dec, strict=True):
+            place = exposure.locate(a, d)
+            if place is not None:
+                x, y = place
+                fwhm = float(row["seeing"]) / exposure.picture.scale
+                found.append(compare(exposure.picture, exposure.model(x=x, y=y), fwhm, y=y, x=x))
+    return [pair for pair in found if pair is not None]
 
 
 def departures(name: str, found: Sequence[Pair]) -> Found:
@@ -166,14 +110,17 @@ def vista(stores: Sequence[Path]) -> list[Found]:
 
 
 def decam(store: Path, shared: Path) -> list[Found]:
-    """Compare the Gaia stars of the DECam set, those of three bands together."""
-    table = decam_set.gaia_table(shared / "data" / decam_set.FOLDER)
-    ra, dec = (np.asarray(table[name], np.float64) for name in ("ra", "dec"))
-    found: dict[str, list[Pair]] = {}
-    for path in sorted((store / "coadd").rglob("coadd.fits")):
-        warp = next(part.split("=")[1] for part in path.parts if part.startswith("warp="))
-        found.setdefault(warp, []).extend(pairs(path, ra, dec))
-    return [departures(f"DECam {warp}", each) for warp, each in found.items()]
+    """Compare the Gaia stars of the DECam set, those of three bands together; on the exposures too."""
+    root = shared / "data" / decam_set.FOLDER
+    gaia = decam_set.gaia_table(root)
+    ra, dec = (np.asarray(gaia[name], np.float64) for name in ("ra", "dec"))
+    found: dict[str, list[Pair]] = {"exposures": []}
+    for name, path in decam_set.coadd_paths(store).items():
+        if not name.endswith("deep"):
+            continue
+        found["exposures"] += on_exposures(path, root, ra, dec)
+        found.setdefault("direct mean", []).extend(pairs(path, ra, dec))
+    return [departures(f"DECam {kind}", each) for kind, each in found.items()]
 
 
 def rows(found: Sequence[Found]) -> str:
@@ -239,8 +186,8 @@ def main() -> None:
     shared = arguments.shared.resolve()
     with tempfile.TemporaryDirectory(prefix="coaddc-psfs-") as scratch:
         made = stores(shared, (arguments.keep or Path(scratch)).resolve())
-        found = [*vista(made[vista_set.FOLDER]), *decam(made[decam_set.FOLDER][0], shared)]
-        print(rows(found))
+        found = vista(made[vista_set.FOLDER])
+        print(rows([*found, *decam(made[decam_set.FOLDER][0], shared)]))
         draw(found, arguments.picture)
 
 

@@ -15,6 +15,7 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 import decam_set
 import empty_sky
+import real_psfs
 import real_sets
 import refraction
 import vista_set
@@ -35,9 +36,13 @@ def made(
 
 
 @pytest.fixture(scope="module")
-def vista(tmp_path_factory: pytest.TempPathFactory) -> list[vista_set.Measured]:
-    store = made(vista_set.WORDS, vista_set.FOLDER, tmp_path_factory)
-    return vista_set.measure(store, real_sets.shared_folder())
+def vista_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(vista_set.WORDS, vista_set.FOLDER, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def vista(vista_store: Path) -> list[vista_set.Measured]:
+    return vista_set.measure(vista_store, real_sets.shared_folder())
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +70,16 @@ def test_stars_have_the_flux_and_the_place_that_swarp_gives_them(vista: list[vis
 
 def test_stars_have_the_width_that_the_coadd_states(vista: list[vista_set.Measured]) -> None:
     for coadd in vista:
-        assert abs(coadd.ratio - 1.0) < 0.03, coadd
+        assert abs(coadd.ratio - 1.0) < 0.01, coadd
         assert coadd.spread < 0.03, coadd
+
+
+def test_stated_psfs_are_those_of_the_stars_to_a_per_cent(vista_store: Path) -> None:
+    for coadd in real_psfs.vista([vista_store]):
+        assert coadd.count >= 30
+        for value, error in (coadd.fwhm, *coadd.ellipticity, *coadd.energy):
+            assert error < 0.003, coadd.name
+            assert abs(value) < 0.01, coadd.name
 
 
 def test_matched_stars_look_like_the_model_down_to_its_wings(vista: list[vista_set.Measured]) -> None:
@@ -90,7 +103,7 @@ def test_magnitudes_are_those_of_the_exposures_with_the_survey_s_zero_points(
         whole = [star for star in stars if star.whole]
         assert len(whole) >= 2, coadd
         for star in whole:
-            assert abs(star.difference) < 0.03, star
+            assert abs(star.difference) < 0.005, star
 
 
 def test_the_sky_has_no_step_where_an_exposure_ends(decam: Path) -> None:
