@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from coaddc.engine.chain import Failure, Open, failure
 from coaddc.engine.events import Failed, Figures, Made, Publish, Report, StepDone, UnitDone, UnitStarted
+from coaddc.engine.meter import Meter
 from coaddc.engine.unit import UnitRun
 from coaddc.model.assembly import Matching
 from coaddc.model.images import Coadd
 from coaddc.model.run_options import EngineOptions
-from coaddc.plan.plan import Plan, Target
+from coaddc.plan.plan import Plan, Target, Unit
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,15 @@ def run_plan(
         for unit in plan.units:
             run = UnitRun(unit, open_exposure, pool, workers)
             report(UnitStarted(unit, run.steps))
-            for target, made in run.run(lambda unit=unit: report(StepDone(unit))):  # type: ignore[misc]
-                with run.meter.of("coadd"):
-                    finished = _finish(target, made, publish)
+
+            def finish(target: Target, made: Coadd | Failure, meter: Meter = run.meter) -> Made | Failed:
+                with meter.of("coadd"):
+                    return _finish(target, made, publish)
+
+            def step(unit: Unit = unit) -> None:
+                report(StepDone(unit))
+
+            for finished in run.each(step, finish):
                 report(finished)
             report(UnitDone(unit, run.meter.seconds(workers)))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ from coaddc.plan.memory import halo_of, margin_of
 from coaddc.plan.phases import awaited, late_tasks, visits_of
 from coaddc.plan.plan import Sum, Target, Unit
 from coaddc.plan.task import Task, walk
+
+A = TypeVar("A")
 
 #: Ops whose results are made of the warps of all visits, tile by tile.
 GATHERED = frozenset({"stack", "artifacts", "dcr", "subband"})
@@ -105,6 +108,21 @@ class UnitRun:
 
     def run(self, step: Callable[[], None]) -> Iterator[tuple[Target, Coadd | Failure]]:
         """Make all products; yield each with its coadd, or with why there is none."""
+        return self.each(step, lambda target, made: (target, made))
+
+    def each(self, step: Callable[[], None], use: Callable[[Target, Coadd | Failure], A]) -> Iterator[A]:
+        """Make all products; yield what ``use``, called in threads, makes of each."""
+        whole = self._pixels(step)
+
+        def finish(target: Target) -> A:
+            with self.meter.of("psf"):
+                coadd = self._finish(target, whole)
+            return use(target, coadd)
+
+        yield from ordered(self._pool, finish, self._unit.targets, ahead=self._workers)
+
+    def _pixels(self, step: Callable[[], None]) -> _Whole:
+        """Make the pixels of all products, tile by tile."""
         if self._backgrounds.steps:
             with self.meter.of("background", self._workers):
                 self._runner.offsets.update(self._backgrounds.run(self._pool, self._workers, step))
@@ -113,10 +131,8 @@ class UnitRun:
         for tile in self.tiles:
             for digest, made in self._gather(tile.grow(self._margin), step, whole).items():
                 whole.put(digest, made, tile)
-        for target in self._unit.targets:
-            with self.meter.of("psf"):
-                coadd = self._finish(target, whole)
-            yield target, coadd
+        self._sums = []  # their memory is not needed any more
+        return whole
 
     def _gather(self, box: Box, step: Callable[[], None], whole: _Whole) -> dict[str, Gathered]:
         """Send all visits through the pixels of one tile, into all that gathers them."""
