@@ -26,6 +26,7 @@ from coaddc.ops.sky_match import SkyOffset, level
 from coaddc.ops.stack import merge_visit
 from coaddc.ops.warp import warp
 from coaddc.plan.task import Task, origin
+from coaddc.plan.work import kind
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Chains:
         for task in tasks:
             inputs = [values.get(i.digest, known.get(i.digest)) for i in task.inputs]
             failed = next((value for value in inputs if isinstance(value, Failure)), None)
-            with self.meter.of(task.op):
+            with self.meter.of(kind(task)):
                 values[task.digest] = failed or self._attempt(task, inputs, box)
         return values
 

@@ -36,7 +36,7 @@ class UnitDone:
     Attributes
     ----------
     seconds
-        Time of one thread that each op took; the sum is wall time by the number of threads.
+        Time of one thread that each kind of task took; the sum is wall time by the number of threads.
     """
 
     unit: Unit

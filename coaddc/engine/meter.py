@@ -9,7 +9,7 @@ from time import perf_counter
 
 
 class Meter:
-    """Adds up the time that threads spend in each op."""
+    """Adds up the time that threads spend in each kind of task."""
 
     def __init__(self) -> None:
         self._spent: dict[str, float] = {}
@@ -17,20 +17,20 @@ class Meter:
         self._start = perf_counter()
 
     @contextmanager
-    def of(self, op: str, threads: int = 1) -> Iterator[None]:
-        """Count the time within as spent in an op, by so many threads."""
+    def of(self, kind: str, threads: int = 1) -> Iterator[None]:
+        """Count the time within as spent in a kind of task, by so many threads."""
         start = perf_counter()
         try:
             yield
         finally:
             elapsed = threads * (perf_counter() - start)
             with self._lock:
-                self._spent[op] = self._spent.get(op, 0.0) + elapsed
+                self._spent[kind] = self._spent.get(kind, 0.0) + elapsed
 
     def seconds(self, workers: int) -> dict[str, float]:
-        """Return the time of all workers since the meter was made, shared out as each op was seen to take.
+        """Return the time of all workers since the meter was made, shared out by what was seen.
 
         What nobody saw (waiting, reading ahead) is thereby shared out too: the sum is wall time by workers.
         """
         whole, seen = workers * (perf_counter() - self._start), sum(self._spent.values())
-        return {op: whole * spent / seen for op, spent in self._spent.items()} if seen > 0 else {}
+        return {kind: whole * spent / seen for kind, spent in self._spent.items()} if seen > 0 else {}

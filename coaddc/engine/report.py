@@ -63,7 +63,7 @@ class Follower:
 
     @property
     def measured(self) -> dict[str, tuple[float, float]]:
-        """Pixels, and seconds of one thread that they took, by op, of the units in which nothing failed.
+        """Pixels, and seconds of one thread that they took, by kind of task, of the units where none failed.
 
         The first unit counts only where it is the only one: kernels are compiled, or loaded, while it runs.
         """

@@ -28,6 +28,7 @@ from coaddc.plan.memory import halo_of, margin_of
 from coaddc.plan.phases import awaited, late_tasks, visits_of
 from coaddc.plan.plan import Sum, Target, Unit
 from coaddc.plan.task import Task, walk
+from coaddc.plan.work import kind
 
 A = TypeVar("A")
 
@@ -149,14 +150,14 @@ class UnitRun:
             for values in ordered(self._pool, run, chains, ahead=self._workers):
                 sums.take(values)
                 for gathering in gatherings:
-                    with self.meter.of(gathering.task.op):
+                    with self.meter.of(kind(gathering.task)):
                         gathering.take(values)
                 known |= {digest: values[digest] for digest in values.keys() & self._awaited}
                 step()
             made |= sums.finish(partial(whole.planes, box=box))
             for gathering in gatherings:
                 digest = gathering.task.digest
-                with self.meter.of(gathering.task.op):
+                with self.meter.of(kind(gathering.task)):
                     result = gathering.finish(self._pool.map, made)
                 made[digest] = result
                 if digest in self._awaited and isinstance(result, Artifacts | Failure):

@@ -1,11 +1,11 @@
-"""How long a plan will take, by what the same ops took before."""
+"""How long a plan will take, by what tasks of the same kind took before."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-#: Seconds of one thread that a pixel takes, by op, measured.
+#: Seconds of one thread that a pixel takes, by kind of task, measured.
 Rates = Mapping[str, float]
 
 
@@ -16,9 +16,9 @@ class Estimate:
     Attributes
     ----------
     seconds
-        Wall time of all ops that have been measured; None where none has.
+        Wall time of all kinds of task that have been measured; None where none has.
     unknown
-        The ops that have not been.
+        The kinds that have not been.
     """
 
     seconds: float | None
@@ -31,7 +31,7 @@ def estimate(amounts: Iterable[Mapping[str, float]], rates: Rates, workers: int)
     Parameters
     ----------
     amounts
-        Pixels by op, of each unit.
+        Pixels by kind, of each unit.
     rates
         See `Rates`.
     workers

@@ -9,7 +9,7 @@ from typing import Any
 from coaddc.plan.cost import Rates, estimate
 from coaddc.plan.plan import Plan, Request, Target, Unit
 from coaddc.plan.shared import Shared, shared
-from coaddc.plan.work import work
+from coaddc.plan.work import resampled, work
 
 #: Raised when something that was there is gone or means something else; what is new raises nothing.
 FORMAT = 1
@@ -46,7 +46,7 @@ def facts(plan: Plan, rates: Rates, workers: int, why: Why) -> Facts:
             "patches": len({(unit.patch.tract, unit.patch.sequence) for unit in plan.units}),
             "tasks_asked": plan.asked,
             "tasks_left": plan.tasks,
-            "resampled_pixels": round(sum(amount.get("warp", 0.0) for amount in amounts)),
+            "resampled_pixels": round(sum(map(resampled, amounts))),
             "peak_memory": max((unit.memory for unit in plan.units), default=0),
             "seconds": expected.seconds,
             "seconds_unknown": list(expected.unknown),
@@ -109,7 +109,7 @@ def _unit(
         "memory": unit.memory,
         "products": [numbers[target.product.name] for target in unit.targets],
         "tasks": dict(Counter(task.op for task in unit.tasks)),
-        "resampled_pixels": round(amount.get("warp", 0.0)),
+        "resampled_pixels": round(resampled(amount)),
         "shared": [
             {"products": [numbers[t.product.name] for t in group.targets], "tasks": group.ops}
             for group in groups

@@ -1,4 +1,4 @@
-"""How much work a unit is: pixels, by op."""
+"""How much work a unit is: pixels, by kind of task."""
 
 from __future__ import annotations
 
@@ -15,10 +15,22 @@ from coaddc.plan.plan import Unit
 from coaddc.plan.task import Task
 
 Corners = list[tuple[float, float]]
+#: Parameters that decide how dear an op is.
+TELLING = ("statistic", "interpolant")
+
+
+def kind(task: Task) -> str:
+    """Return what a task is for its cost: its op, and what makes that dear or cheap, such as stack.median."""
+    return ".".join([task.op, *(str(task.params[name]) for name in TELLING if name in task.params)])
+
+
+def resampled(amounts: Mapping[str, float]) -> float:
+    """Return how many of these pixels, by kind, are resampled."""
+    return sum(pixels for name, pixels in amounts.items() if name.partition(".")[0] == "warp")
 
 
 def work(unit: Unit) -> dict[str, float]:
-    """Return, for each op of a unit, how many pixels its tasks go through.
+    """Return, for each kind of task of a unit, how many pixels they go through.
 
     A task of a visit goes through what the exposure covers of the patch, tile by tile with the halo; what
     gathers visits, through all that it takes; what takes none, through the patch. It is the same measure for
@@ -30,7 +42,7 @@ def work(unit: Unit) -> dict[str, float]:
     totals: Counter[str] = Counter()
     for task in unit.tasks:
         amounts[task.digest] = _amount(task, amounts, visits, covered, unit.patch.box.area)
-        totals[task.op] += amounts[task.digest]  # type: ignore[assignment]
+        totals[kind(task)] += amounts[task.digest]  # type: ignore[assignment]
     return dict(totals)
 
 

@@ -16,7 +16,7 @@ FORMAT = 1
 #: Runs that are remembered.
 RUNS = 9
 
-#: Op to the pixels that it went through and the seconds of one thread that it took.
+#: Kind of task to the pixels that it went through and the seconds of one thread that it took.
 Measured = Mapping[str, tuple[float, float]]
 log = logging.getLogger(__name__)
 

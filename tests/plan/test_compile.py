@@ -20,6 +20,7 @@ from coaddc.model.run_options import EngineOptions
 from coaddc.plan.compile import PASSES, compile_suite
 from coaddc.plan.explain import explain
 from coaddc.plan.memory import halo_of
+from coaddc.plan.passes import dedupe, lower, order, reuse, tile
 from coaddc.plan.plan import Plan, Request
 from coaddc.plan.recipe import recipe
 from coaddc.plan.select import Selector
@@ -229,3 +230,53 @@ def test_a_unit_that_a_pass_left_alone_is_not_gone_through_again() -> None:
     verify(broken, broken)
     with pytest.raises(PlanError, match="comes before"):
         verify(broken, plan)
+
+
+def before(name: str, *assemblies: Assembly) -> Plan:
+    """Return the plan that a pass takes."""
+    names = [step.name for step in PASSES]
+    plans: dict[str, Plan] = {}
+    given = SELECTOR, lambda _: [PATCH], lambda _: (set(), set()), EngineOptions(workers=1)
+    compile_suite(assemblies, *given, plans.__setitem__)
+    return plans[names[names.index(name) - 1]]
+
+
+def test_lowering_gives_each_product_tasks_of_its_own() -> None:
+    plan = lower(before("lower", DIRECT, EARLY))
+    (unit,) = plan.units
+    assert unit.tasks == ()
+    assert [len(walk([target.task])) for target in unit.targets] == [28, 13]
+    assert plan.asked == 28 + 13
+
+
+def test_after_deduping_equal_tasks_are_one_object() -> None:
+    (unit,) = dedupe(before("dedupe", DIRECT, EARLY)).units
+    reached = {id(task) for task in walk([target.task for target in unit.targets])}
+    assert reached == {id(task) for task in unit.tasks}
+    assert len({task.digest for task in unit.tasks}) == len(unit.tasks) == 31
+
+
+def test_reusing_keeps_what_the_rest_needs() -> None:
+    plan = before("reuse", DIRECT, EARLY)
+    (unit,) = plan.units
+    early = unit.targets[1].product
+    (left,) = reuse(plan, {early.digest}, {unit.targets[0].product.digest}).units
+    assert [target.product.name for target in left.targets] == [unit.targets[0].product.name]
+    assert len(left.tasks) == 28
+    assert reuse(plan, set(), {early.digest}).outdated == {early.name}
+
+
+def test_tiling_changes_no_task() -> None:
+    plan = before("tile", DIRECT, MATCHED)
+    (unit,) = tile(plan, EngineOptions(tile=100)).units
+    assert unit.tasks is plan.units[0].tasks
+    assert (unit.tile_rows, unit.tiles) == (83, 4)
+    assert plan.units[0].tiles == 0
+
+
+def test_ordering_keeps_all_tasks_and_the_order_of_visits() -> None:
+    plan = before("order", MATCHED, DIRECT)
+    (unit,) = order(plan).units
+    assert set(unit.tasks) == set(plan.units[0].tasks)
+    places = [t.op in ("stack", "psf", "coadd") for t in unit.tasks]
+    assert places == sorted(places)

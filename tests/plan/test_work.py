@@ -6,7 +6,7 @@ import pytest
 
 from coaddc.model.geom import Box
 from coaddc.plan.cost import Estimate, estimate
-from coaddc.plan.work import area, clip, work
+from coaddc.plan.work import area, clip, kind, resampled, work
 from tests.assemblies import assembly
 from tests.plan.suites import MATCHED, SUITES, compiled
 
@@ -32,15 +32,19 @@ def test_warps_cost_what_exposures_cover_of_the_patch() -> None:
     amounts = work(unit)
     # Detector 0 begins 65 - 200 pixels before the middle of the tract, where the patch ends; detector 1 has
     # all 320 columns. The third visit, moved north by 14 pixels, lacks 5 rows.
-    assert amounts["warp"] == amounts["exposure"] == pytest.approx((135 + 320) * (281 + 281 + 276), rel=0.01)
-    assert amounts["visit"] == amounts["stack"] == pytest.approx(amounts["warp"])
+    assert (
+        amounts["warp.omoms3"]
+        == amounts["exposure"]
+        == pytest.approx((135 + 320) * (281 + 281 + 276), rel=0.01)
+    )
+    assert amounts["visit"] == amounts["stack.mean"] == pytest.approx(resampled(amounts))
     assert amounts["coadd"] == unit.patch.box.area
 
 
 def test_halos_are_resampled_again_in_each_tile() -> None:
     (unit, *_) = compiled([assembly(warp=MATCHED)]).units
     half = next(t.params["half"] for t in unit.tasks if t.op == "match")
-    whole, cut = work(unit)["warp"], work(replace(unit, tile_rows=100))["warp"]
+    whole, cut = resampled(work(unit)), resampled(work(replace(unit, tile_rows=100)))
     assert cut / whole == pytest.approx((281 + 6 * half) / (281 + 2 * half))
 
 
@@ -48,7 +52,7 @@ def test_halos_are_resampled_again_in_each_tile() -> None:
 def test_every_op_has_its_work(name: str) -> None:
     for unit in compiled(SUITES[name]).units:
         amounts = work(unit)
-        assert amounts.keys() == {task.op for task in unit.tasks}
+        assert amounts.keys() == {kind(task) for task in unit.tasks}
         assert all(pixels > 0 for pixels in amounts.values())
 
 
