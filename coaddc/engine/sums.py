@@ -13,6 +13,7 @@ from coaddc.model.images import Stacked, Warp
 from coaddc.ops.mean import ROWS, MeanStack, rows_of
 from coaddc.plan.memory import TOGETHER
 from coaddc.plan.plan import Sum
+from coaddc.plan.work import SUMS
 
 
 class TileSums:
@@ -80,7 +81,7 @@ class TileSums:
         self._running = []
 
     def _add(self, rows: Box, warps: Sequence[tuple[Warp, list[str]]]) -> None:
-        with self._meter.of("stack"):
+        with self._meter.of(SUMS):
             for warp, takers in warps:
                 part = warp.crop(rows)
                 for name in takers:
@@ -105,7 +106,7 @@ class TileSums:
 
     def _finish(self, planes: Mapping[str, Stacked], rows: Box) -> None:
         """Make all stacks on some rows, and empty the sums there."""
-        with self._meter.of("stack"):
+        with self._meter.of(SUMS):
             stacks = {name: stack.part(rows) for name, stack in self._stacks.items()}
             for made in self._sums:
                 stack = stacks.get(made.name) or MeanStack.empty(made.options, rows)

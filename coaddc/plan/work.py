@@ -15,6 +15,8 @@ from coaddc.plan.plan import Unit
 from coaddc.plan.task import Task
 
 Corners = list[tuple[float, float]]
+#: The kind of what adds up means, for one or for several.
+SUMS = "stack.mean"
 #: Parameters that decide how dear an op is.
 TELLING = ("statistic", "interpolant")
 
@@ -34,15 +36,21 @@ def work(unit: Unit) -> dict[str, float]:
 
     A task of a visit goes through what the exposure covers of the patch, tile by tile with the halo; what
     gathers visits, through all that it takes; what takes none, through the patch. It is the same measure for
-    what is estimated and for what was timed, so that it need only be right in proportion.
+    what is estimated and for what was timed, so that it need only be right in proportion. Sums that means
+    share count once.
     """
     visits = visits_of(unit.tasks)
     covered = _covered(unit)
     amounts: dict[str, float] = {}
     totals: Counter[str] = Counter()
+    summed = {made.name for made in unit.sums}
     for task in unit.tasks:
         amounts[task.digest] = _amount(task, amounts, visits, covered, unit.patch.box.area)
-        totals[kind(task)] += amounts[task.digest]  # type: ignore[assignment]
+        if task.digest not in summed:
+            totals[kind(task)] += amounts[task.digest]  # type: ignore[assignment]
+    for made in unit.sums:
+        added = sum(amounts[needed.digest] for needed in made.inputs)
+        totals[SUMS] += added + len(made.parts) * unit.patch.box.area  # type: ignore[assignment]
     return dict(totals)
 
 

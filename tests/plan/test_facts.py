@@ -79,7 +79,7 @@ def test_time_is_told_as_far_as_it_is_known() -> None:
     assert "estimated time: unknown: nothing has run here yet" in printed(plan, {})
     assert "have not run yet" not in printed(plan)
     some = printed(plan, {"warp.omoms3": 1.0})
-    assert "more: here have not run yet exposure, visit, match, stack.mean, psf, coadd" in some
+    assert "more: here have not run yet exposure, visit, match, psf, coadd, stack.mean" in some
 
 
 def test_patches_of_one_coadd_are_one_line() -> None:

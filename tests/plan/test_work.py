@@ -6,7 +6,8 @@ import pytest
 
 from coaddc.model.geom import Box
 from coaddc.plan.cost import Estimate, estimate
-from coaddc.plan.work import area, clip, kind, resampled, work
+from coaddc.plan.plan import Sum
+from coaddc.plan.work import SUMS, area, clip, kind, resampled, work
 from tests.assemblies import assembly
 from tests.plan.suites import MATCHED, SUITES, compiled
 
@@ -62,3 +63,18 @@ def test_the_estimate_is_pixels_by_rates_over_the_threads() -> None:
     assert estimate(amounts, {"warp": 0.5}, 2) == Estimate(30.0, ("stack",))
     assert estimate(amounts, {"match": 1.0}, 2) == Estimate(None, ("warp", "stack"))
     assert estimate([], {}, 2) == Estimate(0.0, ())
+
+
+def test_sums_that_means_share_are_counted_once() -> None:
+    (unit,) = compiled(SUITES["years-and-their-union"]).units
+    first, second, union = (task for task in unit.tasks if task.op == "stack")
+    options = first.subject
+    one, two = (Sum(year.digest, options, year.inputs) for year in (first, second))
+    rest = tuple(visit for visit in union.inputs if visit not in (*first.inputs, *second.inputs))
+    both = Sum(union.digest, options, rest, (one.name, two.name))
+    apart, shared = (work(replace(unit, sums=sums)) for sums in ((), (one, two, both)))
+    assert {name for name in shared if shared[name] != apart[name]} == {SUMS}
+    # Every visit is added twice, or once; and two sums of the whole patch are.
+    assert len(rest) == 1
+    assert shared[SUMS] == pytest.approx(resampled(apart) + 2 * unit.patch.box.area)
+    assert apart[SUMS] > 1.6 * resampled(apart)
