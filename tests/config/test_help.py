@@ -51,7 +51,8 @@ def test_a_file_that_cannot_be_read_does_not_hide_the_rest(ask, write):
 def test_help_comes_at_once_without_what_computing_needs(tmp_path):
     """Import times alone decide: none of these may be imported."""
     code = (
-        "import sys; from coaddc.config.app import run; status = run(lambda suite: False, ['--help']); "
+        "import sys, coaddc.cli; from coaddc.config.app import run; "
+        "status = run(lambda suite: False, ['--help']); "
         "heavy = {'numba', 'scipy', 'astropy', 'hydra', 'omegaconf', 'numpy'} & set(sys.modules); "
         "sys.exit(repr(heavy) if heavy or status else 0)"
     )
