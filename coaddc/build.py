@@ -16,6 +16,7 @@ from coaddc.engine.events import Publish, Report
 from coaddc.engine.report import Follower, counts, progress_bar, summary, terminal
 from coaddc.io.exposures.scan import Scan, scan
 from coaddc.model.assembly import Assembly
+from coaddc.model.digest import digest
 from coaddc.model.errors import PlanError, StoreError
 from coaddc.model.images import Coadd
 from coaddc.model.product import Product
@@ -52,10 +53,21 @@ def build(suite: Suite) -> bool:
     """Make all that a suite asks for; say whether all of it stands, and something does."""
     console = terminal()
     store = open_store(suite)
+    parts = compile_parts(suite, store, console)
+    if not _frozen(parts, store):
+        # Another process has just made a sky map of that name, for other exposures: its patches are there.
+        parts = compile_parts(suite, store, console)
     whole = True
-    for compiled in compile_parts(suite, store, console):
+    for compiled in parts:
         whole &= _run(suite, compiled, store, console)
     return whole
+
+
+def _frozen(parts: Sequence[Compiled], store: Store) -> bool:
+    """Have the store keep the sky maps that are made use of; say whether it keeps no other of their names."""
+    maps = [part.skymap for part in parts if part.plan.units]
+    kept = [store.freeze(_place(skymap.name), skymap.definition) for skymap in maps]
+    return digest(kept) == digest([skymap.definition for skymap in maps])
 
 
 def open_store(suite: Suite) -> Store:
@@ -144,6 +156,8 @@ def _place(skymap: str) -> str:
 
 def _held(store: Store, products: Sequence[Product]) -> tuple[Set[str], Set[str]]:
     """Ask the store for products; refuse all that would clobber others, together."""
+    if store.empty:  # most large suites meet an empty store first; each look at a place takes its time
+        return set(), set()
     status = {product.digest: store.status(product) for product in products}
     conflicts = [found.message for found in status.values() if isinstance(found, Conflict)]
     if conflicts:
@@ -155,8 +169,6 @@ def _held(store: Store, products: Sequence[Product]) -> tuple[Set[str], Set[str]
 def _run(suite: Suite, compiled: Compiled, store: Store, console: Console) -> bool:
     plan = compiled.plan
     log.info("%s", explain(plan))
-    if plan.units:
-        store.freeze(_place(compiled.skymap.name), compiled.skymap.definition)
     started = _now()
 
     def publish(product: Product, coadd: Coadd) -> Path:

@@ -9,7 +9,9 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from coaddc.config import alone
 from coaddc.config.keys import AXES, Catalog
 from coaddc.config.whole import Whole, looks_at, plain, stands
 from coaddc.config.words import is_choice, parse
@@ -51,8 +53,9 @@ class Composer:
 
     Hydra reads all files and merges them anew for every job; a sweep of four keys over five values each
     would take it 625 times. But a file of conf/ that neither has a defaults list nor a package of its own
-    speaks of its own section only. So a job that chooses such values is put together from the sections of
-    the compositions in which each was chosen alone: 21 of them. Overrides of fields come after all files, in
+    speaks of its own section only. So a job that chooses such values is put together from one composition
+    and the sections that these files make (`coaddc.config.alone`), or, where that cannot be told, from the
+    compositions in which each was chosen alone: 21 of them. Overrides of fields come after all files, in
     Hydra as here. A job that cannot be taken apart like that is left to Hydra as a whole.
 
     Parameters
@@ -80,6 +83,7 @@ class Composer:
         self._catalog = catalog
         self._run_folder = str(master.hydra.sweep.dir)  # fixes the time in it, for all jobs
         self._wholes: dict[frozenset[str], Whole] = {}
+        self._alone: dict[frozenset[str], Whole | None] = {}
         self._keep_master()
 
     def compose(self, words: Sequence[str]) -> Composed:
@@ -92,34 +96,57 @@ class Composer:
         base = {name: parts.get(name, reference).plain.get(name) for name in names}
         config = base
         if fields:
-            changed = {field.key_or_group.split(".")[0] for field in fields}
             sections = {name: parts.get(name, reference) for name in names}
-            alone = not any(looks_at(field.value()) for field in fields)
-            if alone and stands(sections, changed) and not any(sections[n].looks[n] for n in changed):
-                nodes = OmegaConf.create({name: sections[name].config[name] for name in changed})
-                config = base | plain(_overridden(nodes, fields))
-            else:
-                config = plain(_overridden(copy.deepcopy(self._whole(choices).config), fields))
-        chosen = reference.choices | {group: part.choices[group] for group, part in parts.items()}
+            try:
+                config = self._changed(choices, fields, sections, base)
+            except OmegaConfBaseException:  # Hydra refuses it too, and says why
+                config = plain(self._loader.load_sweep_config(self._master, list(words)))
+        chosen = {**reference.choices, **{group: part.choices[group] for group, part in parts.items()}}
         return Composed(tuple(words), chosen, config, base, groups_of(fields), self._run_folder)
+
+    def _changed(
+        self,
+        choices: Sequence[Override],
+        fields: Sequence[Override],
+        sections: Mapping[str, Whole],
+        base: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Return sections with fields overridden; those that nothing changes as they were."""
+        changed = {field.key_or_group.split(".")[0] for field in fields}
+        still = not any(looks_at(field.value()) for field in fields)
+        if still and stands(sections, changed) and not any(sections[n].looks[n] for n in changed):
+            nodes = OmegaConf.create({name: sections[name].config[name] for name in changed})
+            OmegaConf.set_struct(nodes, True)  # as the root of Hydra's is
+            return {**base, **plain(_overridden(nodes, fields))}
+        return plain(_overridden(copy.deepcopy(self._whole(choices).config), fields))
 
     def _parts(self, choices: Sequence[Override]) -> tuple[Whole, dict[str, Whole]]:
         """Return what most sections are taken from, and for each further section what it is taken from."""
-        if self._one_by_one or _words(choices) in self._wholes:
+        if _words(choices) in self._wholes:
             return self._whole(choices), {}
         reaching = [o for o in choices if self._reaches(o)]
         reference = self._whole(reaching)
         own = [o for o in choices if o not in reaching and o.value() != reference.choices.get(o.key_or_group)]
         replaced = {o.key_or_group: reference.choices.get(o.key_or_group) for o in own}
         if not any(self._file_reaches(group, value) for group, value in replaced.items()):
-            parts = {o.key_or_group: self._whole([*reaching, o]) for o in own}
+            found = {o.key_or_group: self._part(reference, reaching, o) for o in own}
+            parts = {group: part for group, part in found.items() if part is not None}
             sections = {name: parts.get(name, reference) for name in reference.looks}
             unchanged = all(
-                part.choices | {group: replaced[group]} == reference.choices for group, part in parts.items()
+                {**part.choices, group: replaced[group]} == reference.choices for group, part in parts.items()
             )
-            if unchanged and stands(sections, set(parts)):
+            if len(parts) == len(found) and unchanged and stands(sections, set(parts)):
                 return reference, parts
         return self._whole(choices), {}
+
+    def _part(self, reference: Whole, reaching: Sequence[Override], own: Override) -> Whole | None:
+        """Return what the section of a choice is taken from; None where it is not worth a composition."""
+        words = _words([*reaching, own])
+        if words not in self._wholes and words not in self._alone:
+            group, name = own.key_or_group, own.value()
+            self._alone[words] = alone.replaced(reference, group, name, self._catalog)
+        part = self._wholes.get(words) or self._alone[words]
+        return part if part or self._one_by_one else self._whole([*reaching, own])
 
     def _reaches(self, override: Override) -> bool:
         """Tell whether a choice may change more than the section of its group."""
@@ -139,7 +166,7 @@ class Composer:
             if len(self._wholes) >= KEPT:
                 del self._wholes[next(iter(self._wholes))]
             lines = [str(override.input_line) for override in choices]
-            self._wholes[words] = Whole(self._loader.load_sweep_config(self._master, lines))
+            self._wholes[words] = Whole.of(self._loader.load_sweep_config(self._master, lines))
         return self._wholes[words]
 
     def _keep_master(self) -> None:
@@ -147,7 +174,7 @@ class Composer:
         overrides = [o for o in parse(_command(self._master)) if not o.is_sweep_override()]
         choices = [o for o in overrides if is_choice(o, self._catalog) and o.key_or_group != "suite"]
         others = [o for o in overrides if not is_choice(o, self._catalog) and o.key_or_group not in AXES]
-        whole = Whole(self._master)
+        whole = Whole.of(self._master)
         if not others and "???" not in whole.choices.values():
             self._wholes[_words(choices)] = whole
 

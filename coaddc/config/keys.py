@@ -62,6 +62,11 @@ class Value:
         """Whether it may speak of other sections than its group's."""
         if not isinstance(self.content, Mapping) or "defaults" in self.content:
             return self.content is not None
+        return self.packaged
+
+    @cached_property
+    def packaged(self) -> bool:
+        """Whether it names a package, so that its fields are not its group's."""
         return "@package" in self.file.read_text(encoding="utf-8")
 
     @property

@@ -21,19 +21,28 @@ _ANY = "*"
 
 @dataclass(frozen=True)
 class Whole:
-    """One composition by Hydra, without overrides of fields."""
+    """One composition, without overrides of fields.
+
+    Attributes
+    ----------
+    config
+        All sections, or some.
+    choices
+        Group to chosen value.
+    """
 
     config: DictConfig
+    choices: Mapping[str, str | None]
+
+    @classmethod
+    def of(cls, config: DictConfig) -> "Whole":
+        """Take what Hydra composed."""
+        return cls(config, dict(config.hydra.runtime.choices))
 
     @cached_property
     def plain(self) -> dict[str, Any]:
         """All sections, resolved."""
         return plain(self.config)
-
-    @cached_property
-    def choices(self) -> dict[str, str | None]:
-        """Group to chosen value."""
-        return dict(self.config.hydra.runtime.choices)
 
     @cached_property
     def looks(self) -> dict[str, frozenset[str]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+import gc
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from coaddc.model.assembly import Assembly
@@ -95,8 +97,21 @@ def compile_suite(
     """
     given = Given(assemblies, selector, patches, held, engine)
     plan = Plan(())
-    for step in PASSES:
-        before, plan = plan, step.run(plan, given)
-        verify(plan, before)
-        watch(step.name, plan)
+    with _uncollected():
+        for step in PASSES:
+            before, plan = plan, step.run(plan, given)
+            verify(plan, before)
+            watch(step.name, plan)
     return plan
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python from looking for cycles: it would go through the growing plan again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

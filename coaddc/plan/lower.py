@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from coaddc.model.assembly import ArtifactsSection, Matching, Rejection, StackSection, Statistic, Weighting
+from coaddc.model.digest import rendered
 from coaddc.model.product import Product
 from coaddc.plan.background import background_task
 from coaddc.plan.bench import Bench
@@ -20,6 +21,8 @@ from coaddc.plan.warps import WarpPlan
 PSF_CELL = 128
 #: Half-width of the stamps of a coadd's PSF, in FWHM.
 PSF_REACH = 4.0
+#: Stands for the patch in a data ID that is otherwise that of many products; no name has it.
+BLANK = "\0"
 #: How far, pixels, warps and template reach beyond the tile whose artifacts are looked for.
 ARTIFACTS_MARGIN = 64
 
@@ -39,9 +42,22 @@ def lower(request: Request, bench: Bench) -> Target:
         stack = subband(request, stack)
     psf = _psf(request, bench, warps)
     what = bench.shop.recipe(assembly)
-    coadd = task("coadd", stack, psf, data_id=request.data_id, recipe=what, subject=request)
+    coadd = task_of("coadd", _label(request, bench, what), (stack, psf), request)
     product = Product(request.data_id, coadd.digest, what, assembly.config, assembly.overrides)
     return Target(product, request, coadd)
+
+
+def _label(request: Request, bench: Bench, what: str) -> Params:
+    """Return what is written into the file of a coadd: its data ID, and the digest of what was asked for."""
+    values = {"data_id": request.data_id, "recipe": what}
+    place = "label", id(request.assembly), request.band, request.patch.tract
+
+    def split() -> list[str]:
+        blank = {**values, "data_id": {**request.data_id, "patch": BLANK}}
+        return rendered(blank).split(rendered(BLANK))
+
+    before, after = bench.shop.once(place, split)
+    return Params(values, before + rendered(request.patch.name) + after)
 
 
 def _stack(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import reduce
 from itertools import groupby
-from operator import is_
+from operator import is_, or_
 
 import numpy as np
 
@@ -127,9 +128,17 @@ def lower(plan: Plan) -> Plan:
         requests = list(group)
         bench = Bench(shop, requests[0].patch)
         targets = tuple([lower_request(request, bench) for request in requests])
-        asked += sum([len(walk([target.task])) for target in targets])
+        asked += _asked([target.task for target in targets])
         units.append(Unit(requests[0].patch, requests[0].band, targets))
     return replace(plan, units=tuple(units), asked=asked)
+
+
+def _asked(targets: Sequence[Task]) -> int:
+    """Return the number of tasks that targets need, each counted by itself."""
+    needs: dict[str, int] = {}  # a bit for each task: few hundred to a unit
+    for place, found in enumerate(walk(targets)):
+        needs[found.digest] = reduce(or_, [needs[i.digest] for i in found.inputs], 1 << place)
+    return sum(needs[target.digest].bit_count() for target in targets)
 
 
 def _place(request: Request) -> tuple[int, int, str]:

@@ -96,7 +96,7 @@ class Layout:
         if name is None:
             return ""
         if name == OTHERS:
-            return "".join(f"{encode(key)}={_value(key, data_id[key])}/" for key in self._others(data_id))
+            return "".join([f"{encode(key)}={_value(key, data_id[key])}/" for key in self._others(data_id)])
         if name in data_id:
             return _value(name, data_id[name])
         if name in self.implied:
@@ -108,12 +108,21 @@ class Layout:
             + near(name, known)
         )
 
-    def _others(self, data_id: DataId) -> list[str]:
-        names = [k for k in data_id if k not in self.fields and str(data_id[k]) != self.implied.get(k)]
-        if not names:
-            return names
-        order = {key: at for at, key in enumerate((*PLACE_KEYS, *self.implied))}
-        return sorted(names, key=lambda key: (key == VARIANT, order.get(key, len(order)), key))
+    def _others(self, data_id: DataId) -> tuple[str, ...]:
+        fields, implied = self.fields, self.implied
+        names = tuple([k for k in data_id if k not in fields and str(data_id[k]) != implied.get(k)])
+        if names not in self._orders:
+            self._orders[names] = tuple(sorted(names, key=self._order))
+        return self._orders[names]
+
+    @cached_property
+    def _orders(self) -> dict[tuple[str, ...], tuple[str, ...]]:
+        """The orders of keys in paths that were asked for before: many products have few."""
+        return {}
+
+    def _order(self, key: str) -> tuple[bool, int, str]:
+        names = [*PLACE_KEYS, *self.implied]
+        return key == VARIANT, names.index(key) if key in names else len(names), key
 
     def filled(self, data_id: DataId) -> dict[str, str]:
         """Return a data ID with the defaults of the keys that it leaves off, as text: for comparison."""

@@ -129,6 +129,11 @@ class Store:
         check_keys({key for product in listed for key in product.data_id})
         self.layout.check(listed)
 
+    @property
+    def empty(self) -> bool:
+        """Whether no product was ever put into it."""
+        return not os.path.isdir(self.root / "objects")
+
     def status(self, product: Product) -> Status:
         """Say what lies under the data ID of a product.
 
