@@ -232,7 +232,7 @@ def _interpolate(
 ) -> None:
     """Interpolate at n positions, run by run."""
     half, variances = len(taps) // 2 - 1, np.uint64(len(taps)) * _STRIDE
-    k = 0
+    k = np.int64(0)  # a plain 0 would be a type of its own: what takes it would be compiled twice
     while k < n:
         end = _end_of_run(place, valid, k, n)
         if end - k >= _SHORTEST:
