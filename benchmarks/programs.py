@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -167,11 +166,6 @@ def run_reproject(folder: Path, output: str, grid: fits.Header) -> Cost:
     write_grid(folder / f"{output}.head", grid)
     script = Path(__file__).parent / "with_reproject.py"
     return measured([sys.executable, str(script), str(folder), output], folder=folder)
-
-
-def has_reproject() -> bool:
-    """Say whether reproject is installed (the extra ``bench``)."""
-    return find_spec("reproject") is not None
 
 
 def read_swarp(folder: Path, output: str) -> Image:

@@ -1,8 +1,9 @@
 """coaddc and SWarp, a weighted mean with Lanczos-3 of the same exposures on the same grid: time and pixels.
 
-Where it is installed, reproject too, once, with the bicubic interpolation that it has instead.
+With ``--reproject`` (the extra ``bench``) that too, once, with the bicubic interpolation that it has.
 
 python benchmarks/swarp.py [--count N] [--side PIXELS] [--rounds N] [--folder FOLDER] [--write FILE]
+    [--reproject]
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from measure import Agreement, agreement, markdown, undisturbed
 from programs import (
     Cost,
     coadd_path,
-    has_reproject,
     machine,
     read_coaddc,
     read_swarp,
@@ -49,7 +49,7 @@ MARGIN = 8
 FAINT = 5.0
 
 
-def timed(folder: Path, field: Field, rounds: int) -> dict[str, list[Cost]]:
+def timed(folder: Path, field: Field, rounds: int, *, reproject: bool) -> dict[str, list[Cost]]:
     """Run both programs by turns; return what each run took."""
     write(folder, field)
     cold, warm, swarp = "coaddc", "coaddc, exposures scanned before", "SWarp"
@@ -63,7 +63,7 @@ def timed(folder: Path, field: Field, rounds: int) -> dict[str, list[Cost]]:
         found[cold].append(run_coaddc(folder, f"cold{turn}", OVERRIDES, **kept))
         found[swarp].append(run_swarp(folder, "swarp", grid, SAME))
         found[warm].append(run_coaddc(folder, f"warm{turn}", OVERRIDES, **kept))
-    if has_reproject():
+    if reproject:
         found["reproject, bicubic"] = [run_reproject(folder, "reproject", grid)]
     return found
 
@@ -118,11 +118,11 @@ def cells(found: Agreement) -> list[str]:
     return [f"{value:.1e}" for value in (found.rms, found.median, found.largest)]
 
 
-def report(folder: Path, field: Field, small: Field, rounds: int) -> str:
+def report(folder: Path, field: Field, small: Field, rounds: int, *, reproject: bool) -> str:
     """Make all, and return what was found."""
     (folder / "timed").mkdir(parents=True)
     place = folder / "timed"
-    costs = timed(place, field, rounds)
+    costs = timed(place, field, rounds, reproject=reproject)
     agree = [
         [name, *cells(compared(place, "first", "swarp", faint))]
         for name, faint in (("all pixels", np.inf), (f"pixels below {FAINT:g} sigma", FAINT))
@@ -150,13 +150,14 @@ def main() -> None:
         "--small", type=int, default=900, help="rows and columns of the five that are compared"
     )
     parser.add_argument("--folder", type=Path, help="an empty one, kept; else a temporary one")
+    parser.add_argument("--reproject", action="store_true", help="time reproject too: it takes minutes")
     parser.add_argument("--write", type=Path, help="file for the tables, Markdown")
     words = parser.parse_args()
     field = Field(count=words.count, side=words.side)
     small = Field(count=5, side=words.small, seed=3)
     with tempfile.TemporaryDirectory() as temporary:
         folder = words.folder.resolve() if words.folder else Path(temporary)
-        text = report(folder, field, small, words.rounds) + "\n"
+        text = report(folder, field, small, words.rounds, reproject=words.reproject) + "\n"
     if words.write:
         words.write.write_text(text)
     print(text)

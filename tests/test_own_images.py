@@ -1,5 +1,6 @@
 """The page on describing images of one's own, done to the letter on plain images with weight maps."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +56,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 def test_the_commands_of_the_page_make_coadds_of_all_images(done: tuple[Path, list[str]]) -> None:
     plan, made = done[1]
     assert "1 products asked: 1 to make" in plan
-    assert "3 exposures of 3 visits" in plan
+    assert re.search(r"│ +3 +│ +3 +│", plan), plan  # exposures, visits
     assert "2 made" in made
     assert "left out" not in plan + made
 
