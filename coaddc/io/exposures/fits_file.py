@@ -118,10 +118,24 @@ class Plane:
         try:
             if self.dtype is None:
                 return self._unpacked(y, x)
-            raw = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)[y, x]
-            return self._scaled(np.array(raw, raw.dtype.newbyteorder("=")))
+            raw = self._rows(self.dtype, box.y0, box.y1)[:, x]
+            return self._scaled(raw.astype(raw.dtype.newbyteorder("=")))
         except _BROKEN as error:
             raise DataError(f"{self.path}[{self.hdu}]: pixels cannot be read: {error}") from error
+
+    def _rows(self, dtype: str, y0: int, y1: int) -> NDArray[Any]:
+        """Return whole rows as they are on disk; read, not mapped: a page that is mapped costs a fault."""
+        rows = np.empty((y1 - y0, self.shape[1]), dtype)
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.offset + y0 * self.shape[1] * rows.itemsize)
+            wanted = rows.reshape(-1).view(np.uint8).data
+            while wanted:
+                size = file.readinto(wanted)
+                if not size:
+                    message = f"the file ends before row {y1 - 1}"
+                    raise EOFError(message)
+                wanted = wanted[size:]
+        return rows
 
     def _unpacked(self, y: slice, x: slice) -> NDArray[Any]:
         with quiet():
