@@ -24,6 +24,7 @@ from measure import (
     markdown,
     noise_errors,
     star_errors,
+    tell,
     undisturbed,
 )
 from numpy.typing import NDArray
@@ -150,9 +151,7 @@ def main() -> None:
     field = Field(count=words.count, side=words.side, bad=0, seed=words.seed)
     with tempfile.TemporaryDirectory() as temporary:
         text = report(words.folder.resolve() if words.folder else Path(temporary), field)
-    if words.write:
-        words.write.write_text(text)
-    print(text)
+    tell(text, words.write)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from likelihood import How, coadds
-from measure import markdown
+from measure import markdown, tell
 from scipy.ndimage import map_coordinates, maximum_filter, minimum_filter
 from star_images import moffat_fwhm
 
@@ -254,9 +254,7 @@ def main() -> None:
         "## Stars in cells that no visit covers in part", markdown(HEAD, rows),
         "## All stars", markdown(HEAD, every),
     ])  # fmt: skip
-    if words.write:
-        words.write.write_text(text + "\n")
-    print(text)
+    tell(text, words.write)
 
 
 if __name__ == "__main__":

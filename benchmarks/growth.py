@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from exposures import Field, level_weights, write
-from measure import markdown
+from measure import markdown, tell
 from programs import SWARP, Cost, coadd_path, machine, read_coaddc, run_coaddc, run_swarp
 
 from coaddc.model.wcs import Wcs
@@ -104,9 +104,7 @@ def main() -> None:
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         text = report(Path(temporary), words.side, words.counts) + "\n"
-    if words.write:
-        words.write.write_text(text)
-    print(text)
+    tell(text, words.write)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from exposures import DEC, RA, SCALE, Field, Visit, sky, visits, write
-from measure import markdown
+from measure import markdown, tell
 from numba import njit
 from phases import Clock
 from programs import machine, run_swarp
@@ -316,9 +316,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="file for the tables, Markdown")
     words = parser.parse_args()
     text = report(Field(count=MANY, side=words.side), words.rounds) + "\n"
-    if words.write:
-        words.write.write_text(text)
-    print(text)
+    tell(text, words.write)
 
 
 if __name__ == "__main__":

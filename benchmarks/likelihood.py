@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from exposures import NOISE, SCALE, SEEING
-from measure import inner_square, markdown, undisturbed
+from measure import inner_square, markdown, tell, undisturbed
 from programs import machine
 from scipy.ndimage import map_coordinates
 
@@ -313,9 +313,7 @@ def main() -> None:
         "## How to read a flux", reading_table(visits),
         "## Depth", depth_table(visits, words.noises), expected(visits),
     ])  # fmt: skip
-    if words.write:
-        words.write.write_text(text + "\n")
-    print(text)
+    tell(text, words.write)
 
 
 if __name__ == "__main__":

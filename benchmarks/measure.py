@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -187,6 +188,14 @@ def inner_square(good: NDArray[np.bool_]) -> tuple[slice, slice]:
     while good[max(y - half, 0) : y + half + 1, max(x - half, 0) : x + half + 1].all() and half < min(y, x):
         half += 1
     return slice(y - half + 1, y + half), slice(x - half + 1, x + half)
+
+
+def tell(text: str, file: Path | None) -> None:
+    """Print a text, and write it to a file where one is asked for."""
+    text = text.rstrip("\n")
+    if file:
+        file.write_text(text + "\n")
+    print(text)
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

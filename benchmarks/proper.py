@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from likelihood import FLUX, KINDS, SEEING, How, Visits, coadds, depth_table, fluxes, places
-from measure import inner_square, markdown, undisturbed
+from measure import inner_square, markdown, tell, undisturbed
 from programs import machine
 from scipy.ndimage import map_coordinates
 from scipy.signal import fftconvolve
@@ -181,9 +181,7 @@ def main() -> None:
         "## Stars", star_table(visits),
         "## Depth", depth_table(visits, words.noises, MADE),
     ])  # fmt: skip
-    if words.write:
-        words.write.write_text(text + "\n")
-    print(text)
+    tell(text, words.write)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from statistics import median
 
 from astropy.io import fits
 from exposures import Field, level_weights, visits, write
-from measure import markdown
+from measure import markdown, tell
 from programs import Cost, coadd_path, machine, read_coaddc, run_coaddc, run_swarp
 
 from coaddc.model.wcs import Wcs
@@ -160,9 +160,7 @@ def main() -> None:
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         text = report(Path(temporary), words) + "\n"
-    if words.write:
-        words.write.write_text(text)
-    print(text)
+    tell(text, words.write)
 
 
 if __name__ == "__main__":

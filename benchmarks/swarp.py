@@ -19,7 +19,7 @@ from statistics import median
 import numpy as np
 from astropy.io import fits
 from exposures import Field, level_weights, write
-from measure import Agreement, agreement, markdown, undisturbed
+from measure import Agreement, agreement, markdown, tell, undisturbed
 from programs import (
     Cost,
     coadd_path,
@@ -158,9 +158,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = words.folder.resolve() if words.folder else Path(temporary)
         text = report(folder, field, small, words.rounds, reproject=words.reproject) + "\n"
-    if words.write:
-        words.write.write_text(text)
-    print(text)
+    tell(text, words.write)
 
 
 if __name__ == "__main__":

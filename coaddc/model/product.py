@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+#: Keys that every data ID has: they say where.
+PLACE_KEYS = ("skymap", "tract", "patch", "band")
 #: Key to value: skymap, tract, patch ("x,y") and band, then every key that is set, ``variant`` last.
 DataId = Mapping[str, str | int]
 

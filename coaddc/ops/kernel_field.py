@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,8 @@ class KernelField:
 
     def on(self, values: Floats, box: Box) -> Floats:
         """Return values on the grid, (r, c), interpolated to the pixels of a box."""
-        rows, columns = _hat(self.ys, box.y0, box.y1), _hat(self.xs, box.x0, box.x1)
+        rows = hats(self.ys, np.arange(box.y0, box.y1))
+        columns = hats(self.xs, np.arange(box.x0, box.x1))
         result: Floats = rows @ values @ columns.T
         return result
 
@@ -75,12 +77,13 @@ class KernelField:
         return _reach(self.mean, 0.5)
 
 
-def _hat(nodes: NDArray[np.float64], start: int, stop: int) -> Floats:
-    """Return the weights (stop - start, nodes) of linear interpolation, constant beyond the nodes."""
+def hats(nodes: Floats, places: NDArray[Any]) -> Floats:
+    """Return the weights, (places, nodes), of linear interpolation, constant beyond the nodes."""
     if nodes.size == 1:
-        return np.ones((stop - start, 1))
-    place = np.clip(np.interp(np.arange(start, stop), nodes, np.arange(nodes.size)), 0, nodes.size - 1)
-    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(nodes.size)))
+        return np.ones((places.size, 1))
+    place = np.clip(np.interp(places, nodes, np.arange(nodes.size)), 0, nodes.size - 1)
+    weights: Floats = np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(nodes.size)))
+    return weights
 
 
 def _reach(kernel: Floats, loss: float) -> int:

@@ -17,7 +17,7 @@ from coaddc.model.psf import Floats, Psf, stamp
 from coaddc.model.wcs import Wcs
 from coaddc.ops.convolver import Convolver, by_pieces, local
 from coaddc.ops.fourier import convolve
-from coaddc.ops.kernel_field import KernelField, field_of, nodes
+from coaddc.ops.kernel_field import KernelField, field_of, hats, nodes
 
 #: Pixels between places at which it is asked exactly what an exposure covers.
 NET = 64
@@ -59,7 +59,7 @@ class WarpedPsf:
         x, y = np.meshgrid(net_x, net_y)
         ra, dec = self.tract.to_sky(x=x, y=y)
         places = np.nan_to_num(self.wcs.to_pixel(ra=ra, dec=dec), nan=-1e9)  # where the WCS runs away
-        u, v = _hats(rows, net_y) @ places @ _hats(columns, net_x).T
+        u, v = hats(net_y, rows) @ places @ hats(net_x, columns).T
         ny, nx = self.shape
         inside: NDArray[np.bool_] = (u >= 0) & (u <= nx - 1) & (v >= 0) & (v <= ny - 1)
         return inside
@@ -103,13 +103,6 @@ def _net(places: Floats) -> Floats:
     """Return the places of a net that encloses some."""
     cells = max(1, math.ceil((places[-1] - places[0]) / NET))
     return np.linspace(places[0], places[-1], cells + 1)
-
-
-def _hats(places: Floats, net: Floats) -> Floats:
-    """Return the weights, (places, net), that interpolate linearly between the places of a net."""
-    step = max(net[1] - net[0], 1e-9)
-    weights: Floats = np.maximum(0.0, 1.0 - np.abs(places[:, None] - net) / step)
-    return weights
 
 
 def matching_kernel(source: Floats, target: Floats, *, half: int, regularisation: float) -> Floats:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from coaddc.model.digest import digest
 from coaddc.model.run_options import EngineOptions
 from coaddc.plan.memory import spare_sums
+from coaddc.plan.phases import adds
 from coaddc.plan.plan import Plan, Sum, Unit
 from coaddc.plan.task import Task
 
@@ -41,12 +42,6 @@ def _summed(unit: Unit, engine: EngineOptions) -> Unit:
         spare -= len(made) - len(group)
         sums += made
     return replace(unit, sums=tuple(sums))
-
-
-def adds(task: Task) -> bool:
-    """Say whether a task needs only the sums of its warps, each as it comes."""
-    means = task.op == "stack" and task.params["statistic"] == "mean"
-    return means and all(needed.op != "artifacts" for needed in task.inputs)
 
 
 def share(stacks: Sequence[Task], spare: int) -> list[Sum]:

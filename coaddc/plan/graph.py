@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from coaddc.model.product import DataId
+from coaddc.model.product import PLACE_KEYS, DataId
 from coaddc.plan.phases import visits_of
 from coaddc.plan.plan import Plan, Unit
 from coaddc.plan.shared import wanted_by
-
-#: Keys of the data ID that say where; patches that come to the same graph share one.
-_PLACE = frozenset({"skymap", "tract", "patch", "band"})
 
 
 @dataclass
@@ -96,7 +93,7 @@ def _nodes(unit: Unit) -> list[Node]:
 
 
 def _named(data_id: DataId) -> str:
-    return " ".join(f"{key}={value}" for key, value in data_id.items() if key not in _PLACE)
+    return " ".join(f"{key}={value}" for key, value in data_id.items() if key not in PLACE_KEYS)
 
 
 def mermaid(plans: Sequence[Plan]) -> str:

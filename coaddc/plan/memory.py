@@ -6,7 +6,7 @@ import os
 from collections import Counter
 
 from coaddc.model.run_options import EngineOptions
-from coaddc.plan.phases import awaited, visits_of
+from coaddc.plan.phases import adds, awaited, visits_of
 from coaddc.plan.plan import Unit
 from coaddc.plan.task import Task
 
@@ -23,7 +23,7 @@ SQUARE = 660**2
 #: Ops that need pixels beyond those they give, as far as their parameter ``half`` says.
 SPREADING = frozenset({"match", "filter", "proper"})
 #: Ops that look at the warps of all visits together.
-GATHERING = frozenset({"artifacts", "dcr"})
+COMPARING = frozenset({"artifacts", "dcr"})
 #: Rows below which a tile is not cut further: halos would cost more than they save.
 SMALLEST = 64
 #: Rows of a tile that suffice, and in halos.
@@ -100,19 +100,18 @@ def _enough(unit: Unit, halo: int) -> int:
     what looks at all visits together sees less in small ones.
     """
     compressed = any(t.subject[1].compressed for t in unit.tasks if t.op == "exposure")
-    whole = compressed or any(t.op in GATHERING for t in unit.tasks)
+    whole = compressed or any(t.op in COMPARING for t in unit.tasks)
     return unit.patch.box.shape[0] if whole else max(ENOUGH, HALOS * halo)
 
 
 def _keeps(task: Task) -> bool:
     """Say whether a task needs all of its warps at once."""
-    waits = any(i.op == "artifacts" for i in task.inputs)
-    return task.op in GATHERING or (task.op == "stack" and (waits or task.params["statistic"] != "mean"))
+    return task.op in COMPARING or (task.op == "stack" and not adds(task))
 
 
 def margin_of(tasks: tuple[Task, ...]) -> int:
     """Return how far, pixels, whole tiles must reach beyond what is kept of them."""
-    return max((int(t.params["margin"]) for t in tasks if t.op in GATHERING), default=0)
+    return max((int(t.params["margin"]) for t in tasks if t.op in COMPARING), default=0)
 
 
 def halo_of(tasks: tuple[Task, ...]) -> int:

@@ -23,6 +23,12 @@ def visits_of(tasks: Iterable[Task]) -> dict[str, int | None]:
     return visits
 
 
+def adds(task: Task) -> bool:
+    """Say whether a task needs only the sums of its warps, each as it comes."""
+    means = task.op == "stack" and task.params["statistic"] == "mean"
+    return means and all(needed.op != "artifacts" for needed in task.inputs)
+
+
 def late_tasks(tasks: Iterable[Task]) -> frozenset[str]:
     """Return the tasks (given inputs first) that cannot run before the artifacts of all visits are known.
 

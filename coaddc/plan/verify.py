@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coaddc.model.errors import PlanError
-from coaddc.plan.atoms import adds
+from coaddc.plan.phases import adds
 from coaddc.plan.plan import Plan, Unit
 from coaddc.plan.task import OP_VERSIONS
 

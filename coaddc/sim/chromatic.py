@@ -10,7 +10,8 @@ from coaddc.model.air import Air
 from coaddc.model.psf import Floats, Psf
 from coaddc.model.refraction import refraction, towards, zenith
 from coaddc.model.wcs import Wcs
-from coaddc.sim.memory import MemoryExposure, make_exposure
+from coaddc.sim.field import exposed
+from coaddc.sim.memory import MemoryExposure
 from coaddc.sim.render import add_stars
 
 #: Second radiation constant, nm K.
@@ -103,8 +104,5 @@ def dispersed_field(
         lifted = towards(up, ra=stars.ra, dec=stars.dec, arcsec=float(arcsec))
         x, y = wcs.to_pixel(ra=lifted[0], dec=lifted[1])
         add_stars(image, psf, x=x, y=y, flux=flux)
-    if seed is not None:
-        image += np.random.default_rng(seed).normal(0.0, sight.noise, shape)
-    variance = np.full(shape, sight.noise**2, np.float32)
-    made = make_exposure(wcs, psf, image.astype(np.float32), variance)
+    made = exposed(image, wcs, psf, sight.noise, seed)
     return made.with_row(airmass=sight.airmass, parallactic_angle=sight.parallactic_angle)

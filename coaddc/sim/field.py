@@ -126,9 +126,14 @@ def star_field(
     image = np.zeros(shape)
     x, y = wcs.to_pixel(ra=stars.ra, dec=stars.dec)
     add_stars(image, psf, x=x, y=y, flux=stars.flux)
+    return exposed(image, wcs, psf, noise, seed)
+
+
+def exposed(image: Floats, wcs: Wcs, psf: Psf, noise: float, seed: int | None) -> MemoryExposure:
+    """Return an exposure of an image without noise, nJy (ny, nx); see `star_field`."""
     if seed is not None:
-        image += np.random.default_rng(seed).normal(0.0, noise, shape)
-    variance = np.full(shape, noise**2, np.float32)
+        image = image + np.random.default_rng(seed).normal(0.0, noise, image.shape)
+    variance = np.full(image.shape, noise**2, np.float32)
     return make_exposure(wcs, psf, image.astype(np.float32), variance)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from coaddc.model.errors import near
-from coaddc.store.layout import PLACE_KEYS
+from coaddc.model.product import PLACE_KEYS
 
 Rows = list[dict[str, Any]]
 

@@ -10,10 +10,8 @@ from urllib.parse import quote
 
 from coaddc.model.digest import digest
 from coaddc.model.errors import ConfigError, PlanError, near
-from coaddc.model.product import DataId, Product
+from coaddc.model.product import PLACE_KEYS, DataId, Product
 
-#: Keys that every data ID has.
-PLACE_KEYS = ("skymap", "tract", "patch", "band")
 #: The field of a template that stands for all keys which it does not name.
 OTHERS = "others"
 #: The key that tells overridden products apart; last in every path.
