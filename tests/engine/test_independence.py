@@ -5,8 +5,9 @@ change no byte of what is worked out pixel by pixel; where a Fourier transform s
 depends on where its blocks lie, and what is left is a small part of the noise.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import product
+from functools import cache
 
 import numpy as np
 import pytest
@@ -23,11 +24,9 @@ from coaddc.model.assembly import (
     WarpSection,
 )
 from coaddc.model.images import Coadd
-from tests.assemblies import MemorySurvey, assembly, small_survey
-from tests.engine.test_run import only, run
+from tests.assemblies import MemorySurvey, assembly, one_patch, small_survey
+from tests.engine.test_run import run
 
-#: Rows of a tile: the patch has 331, which none of them divides, and one is larger than it.
-TILES = (64, 90, 128, 400)
 MATCHED = WarpSection(matching=Matching.psf_model)
 
 
@@ -46,11 +45,27 @@ SPREAD = {
     "likelihood": assembly(warp=WarpSection(matching=Matching.likelihood)),
     "proper": assembly(warp=WarpSection(matching=Matching.proper)),
 }
+REJECTING = {"rejecting": assembly(artifacts=ArtifactsSection(method=Rejection.compare_warp))}
+ALL = {**EXACT, **SPREAD, **REJECTING}
 #: Largest difference between two cuts, in the brightest pixel: transforms are in single precision, which
 #: rounds every pixel of a block to some 1e-7 of the largest in it.
 ROUNDING = 1e-6
-REJECTING = assembly(artifacts=ArtifactsSection(method=Rejection.compare_warp))
-SURVEY, _ = small_survey()
+SURVEY, _ = small_survey(visits=3)
+#: Rows of the patch, and of tiles, none of which divides it.
+ROWS, TILES = 211, (64, 100)
+
+
+@cache
+def made(
+    tile: int, workers: int = 1, *, order: tuple[int, ...] = (), backwards: bool = False
+) -> Mapping[str, Coadd]:
+    """Make all products, in tiles of so many rows, of the exposures in some order, the last first perhaps."""
+    survey = MemorySurvey([SURVEY.exposures[i] for i in order]) if order else SURVEY
+    asked = [replace(each, keys={**each.keys, "kind": kind}) for kind, each in ALL.items()]
+    asked = asked[::-1] if backwards else asked
+    coadds = run(survey, *asked, workers=workers, tile=tile, patch=one_patch(ny=ROWS, nx=302))
+    assert len(coadds) == len(ALL)
+    return {str(coadd.data_id["kind"]): coadd for coadd in coadds.values() if isinstance(coadd, Coadd)}
 
 
 def same_bytes(one: Coadd, other: Coadd) -> None:
@@ -59,45 +74,25 @@ def same_bytes(one: Coadd, other: Coadd) -> None:
         assert a.tobytes() == b.tobytes(), f"{plane}: {np.count_nonzero(a != b)} pixels differ"
 
 
-@pytest.mark.parametrize("name", EXACT)
-def test_what_is_worked_out_pixel_by_pixel_is_the_same_bytes_in_any_tiles(name: str) -> None:
-    whole = only(run(SURVEY, EXACT[name], workers=1, tile=331))
-    for tile, workers in zip(TILES, (3, 2, 1, 2), strict=True):
-        same_bytes(whole, only(run(SURVEY, EXACT[name], workers=workers, tile=tile)))
+@pytest.mark.parametrize("kind", EXACT)
+def test_what_is_worked_out_pixel_by_pixel_is_the_same_bytes_in_any_tiles(kind: str) -> None:
+    for tile, workers in zip(TILES, (3, 1), strict=True):
+        same_bytes(made(ROWS)[kind], made(tile, workers)[kind])
 
 
-@pytest.mark.parametrize("name", SPREAD)
-def test_what_is_spread_by_fourier_transforms_is_the_same_to_rounding_in_any_tiles(name: str) -> None:
-    whole = only(run(SURVEY, SPREAD[name], workers=1, tile=331))
-    brightest = np.nanmax(np.abs(whole.stacked.image))
-    for tile in TILES[:3]:
-        cut = only(run(SURVEY, SPREAD[name], workers=2, tile=tile))
-        np.testing.assert_array_equal(whole.stacked.n_image, cut.stacked.n_image)
-        np.testing.assert_array_equal(whole.stacked.mask, cut.stacked.mask)
-        assert np.nanmax(np.abs(whole.stacked.image - cut.stacked.image)) < ROUNDING * brightest
+@pytest.mark.parametrize("kind", SPREAD)
+def test_what_is_spread_by_fourier_transforms_is_the_same_to_rounding_in_any_tiles(kind: str) -> None:
+    whole = made(ROWS)[kind].stacked
+    brightest = np.nanmax(np.abs(whole.image))
+    for tile, workers in zip(TILES, (3, 1), strict=True):
+        cut = made(tile, workers)[kind].stacked
+        np.testing.assert_array_equal(whole.n_image, cut.n_image)
+        np.testing.assert_array_equal(whole.mask, cut.mask)
+        assert np.nanmax(np.abs(whole.image - cut.image)) < ROUNDING * brightest
 
 
-@pytest.mark.parametrize("name", [*EXACT, *SPREAD, "rejecting"])
-def test_neither_threads_nor_the_order_of_exposures_change_a_byte(name: str) -> None:
-    made = {**EXACT, **SPREAD, "rejecting": REJECTING}[name]
-    shuffled = MemorySurvey([SURVEY.exposures[i] for i in (7, 2, 9, 0, 4, 1, 8, 3, 6, 5)])
-    first = only(run(SURVEY, made, workers=1, tile=128))
-    for workers in (2, 3):
-        same_bytes(first, only(run(shuffled, made, workers=workers, tile=128)))
-
-
-def test_the_order_of_products_changes_no_byte() -> None:
-    products = [
-        assembly({"n": str(n)}, stack=StackSection(statistic=statistic), warp=warp)
-        for n, (statistic, warp) in enumerate(
-            product((Statistic.mean, Statistic.median), (WarpSection(), MATCHED))
-        )
-    ]
-    products = [replace(made, keys={**made.keys, "n": str(n)}) for n, made in enumerate(products)]
-    one, other = run(SURVEY, *products), run(SURVEY, *products[::-1])
-    assert len(one) == 4
-    for name, coadd in one.items():
-        again = other[name]
-        assert isinstance(coadd, Coadd)
-        assert isinstance(again, Coadd)
-        same_bytes(coadd, again)
+@pytest.mark.parametrize("kind", ALL)
+def test_neither_threads_nor_the_order_of_exposures_or_products_change_a_byte(kind: str) -> None:
+    first = made(TILES[-1])[kind]
+    same_bytes(first, made(TILES[-1], 2, order=(2, 5, 0, 4, 1, 3))[kind])
+    same_bytes(first, made(TILES[-1], 3, backwards=True)[kind])
