@@ -11,7 +11,8 @@ from astropy.io import fits
 from scipy.interpolate import RectBivariateSpline
 
 from coaddc.model.psf import Floats, Moffat
-from coaddc.model.wcs import ARCSEC, Wcs
+from coaddc.model.tangent import ARCSEC
+from coaddc.model.wcs import Wcs
 from coaddc.sim.field import Stars, scattered_stars, star_field, tangent_header
 from coaddc.sim.fits import psf_table
 from coaddc.sim.psf import SkyPsf

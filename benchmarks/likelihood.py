@@ -38,7 +38,8 @@ from coaddc.model.run_options import EngineOptions
 from coaddc.model.skymap import Patch
 from coaddc.model.skymap_options import SkymapOptions
 from coaddc.model.survey import Survey
-from coaddc.model.wcs import ARCSEC, Wcs
+from coaddc.model.tangent import ARCSEC
+from coaddc.model.wcs import Wcs
 from coaddc.plan.compile import compile_suite
 from coaddc.plan.select import Selector
 from coaddc.sim.field import Stars, distorted_wcs, noise_field, scattered_stars, star_field

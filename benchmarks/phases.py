@@ -31,7 +31,7 @@ PHASES = {
     "scan: digests of files": ("coaddc.io.exposures.row:content_digest",),
     "scan: PSF models": ("coaddc.io.exposures.row:find_psf", "coaddc.io.exposures.row:_size"),
     "scan: noise": ("coaddc.io.exposures.pixel_reader:PixelReader._find_noise",),
-    "scan: other of a row": ("coaddc.io.exposures.scan:make_row",),
+    "scan: other of a row": ("coaddc.io.exposures.scan_file:make_row",),
     "compile": ("coaddc.build:compile_suite",),
     "read pixels": ("coaddc.io.exposures.pixel_reader:PixelReader.read",),
     "open exposures": ("coaddc.io.exposures.exposure:open_exposure",),

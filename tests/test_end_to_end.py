@@ -90,6 +90,18 @@ def test_the_same_again_does_nothing_and_says_so(built: Path) -> None:
     assert files(built) == before
 
 
+def test_what_only_pixels_need_is_not_imported_where_all_is_up_to_date(built: Path) -> None:
+    words = [*SMALL, "warp=psfMatched,direct", "selection=deep"]
+    heavy = {"numba", "scipy", "astropy", "duckdb", "sqlite3"}
+    code = (
+        f"import sys; from coaddc.cli import main; status = main({words}); "
+        f"found = {heavy} & set(sys.modules); sys.exit(repr(found) if found or status else 0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=built, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "4 up to date" in run.stdout
+
+
 def test_the_plan_is_told_to_programs_with_flags_anywhere(built: Path) -> None:
     before = files(built)
     run = coaddc(built, "plan", "warp=psfMatched,direct", "--json", "stack=mean,median", "--passes", "band=g")

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
-from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io.fits import Header
-from astropy.wcs import WCS, FITSFixedWarning
 from numpy.typing import ArrayLike, NDArray
 
-from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
+from coaddc.model.tangent import ARCSEC, Tangent
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from coaddc.model.wcslib import Wcslib
 
 Floats = NDArray[np.float64]
 
-#: Arcseconds in a degree.
-ARCSEC = 3600.0
-
 
 class Wcs:
-    """The celestial WCS of a FITS header: TAN, SIP, TPV, ZPN and whatever else wcslib knows.
+    """Pixels to sky and back, for one image.
 
     Positions are 0-based pixels (centre of the first pixel is 0, 0) and ICRS degrees. Safe to use from
     several threads.
 
     Parameters
     ----------
-    header
-        FITS header with the WCS cards.
+    source
+        FITS header with the WCS cards of any projection, or a tangent projection.
     dra, ddec
-        Astrometric correction, arcsec on the sky, added to what the header says.
+        Astrometric correction, arcsec on the sky, added to what a header says.
 
     Raises
     ------
@@ -40,22 +37,9 @@ class Wcs:
         Where the header holds no celestial WCS.
     """
 
-    def __init__(self, header: Header, *, dra: float = 0.0, ddec: float = 0.0) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FITSFixedWarning)
-            try:
-                wcs = WCS(header, naxis=2)
-            except Exception as error:
-                raise DataError(f"unusable WCS: {error}") from error
-        if not wcs.has_celestial:
-            raise DataError(f"no celestial WCS: axis types are {', '.join(wcs.wcs.ctype) or 'missing'}")
-        if dra or ddec:
-            wcs.wcs.crval = wcs.wcs.crval + np.array(
-                [dra / ARCSEC / np.cos(np.radians(wcs.wcs.crval[1])), ddec / ARCSEC]
-            )
-        wcs.wcs.set()
-        self._wcs = wcs
-        self._lock = threading.Lock()  # wcslib's structs are set up anew on use
+    def __init__(self, source: Header | Tangent, *, dra: float = 0.0, ddec: float = 0.0) -> None:
+        plane = isinstance(source, Tangent)
+        self._projection: Tangent | Wcslib = source if plane else _of_header(source, dra=dra, ddec=ddec)
 
     @classmethod
     def tan(cls, *, ra: float, dec: float, scale: float, x: float, y: float) -> Wcs:
@@ -70,21 +54,12 @@ class Wcs:
         x, y
             Its 0-based pixel position.
         """
-        header = Header()
-        header["CTYPE1"], header["CTYPE2"] = "RA---TAN", "DEC--TAN"
-        header["CUNIT1"], header["CUNIT2"] = "deg", "deg"
-        header["CRVAL1"], header["CRVAL2"] = ra, dec
-        header["CRPIX1"], header["CRPIX2"] = x + 1.0, y + 1.0
-        header["CD1_1"], header["CD1_2"] = -scale / ARCSEC, 0.0
-        header["CD2_1"], header["CD2_2"] = 0.0, scale / ARCSEC
-        header["RADESYS"] = "ICRS"
-        return cls(header)
+        return cls(Tangent(ra=ra, dec=dec, scale=scale, x=x, y=y))
 
     def to_sky(self, *, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
         """Return right ascension and declination, degrees, of 0-based pixel positions of any one shape."""
         x, y = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
-        with self._lock:
-            ra, dec = self._wcs.all_pix2world(x.ravel(), y.ravel(), 0)
+        ra, dec = self._projection.to_sky(x=x.ravel(), y=y.ravel())
         return np.reshape(ra, x.shape), np.reshape(dec, x.shape)
 
     def to_pixel(self, *, ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:
@@ -94,10 +69,7 @@ class Wcs:
         position is what the iteration came to.
         """
         ra, dec = np.broadcast_arrays(np.asarray(ra, np.float64), np.asarray(dec, np.float64))
-        with self._lock, np.errstate(invalid="ignore"):
-            x, y = self._wcs.all_world2pix(
-                ra.ravel(), dec.ravel(), 0, tolerance=1e-6, maxiter=50, quiet=True, detect_divergence=False
-            )
+        x, y = self._projection.to_pixel(ra=ra.ravel(), dec=dec.ravel())
         return np.reshape(x, ra.shape), np.reshape(y, ra.shape)
 
     def jacobian(self, *, x: float, y: float) -> Floats:
@@ -122,9 +94,15 @@ class Wcs:
 
     def header(self) -> Header:
         """Return the cards that describe this WCS."""
-        return self._wcs.to_header(relax=True)
+        return self._projection.header()
 
-    @cached_property
+    @property
     def cards(self) -> tuple[tuple[str, Any], ...]:
         """The WCS as plain data, for digests."""
-        return tuple((card.keyword, card.value) for card in self.header().cards if card.keyword != "COMMENT")
+        return self._projection.cards
+
+
+def _of_header(header: Header, *, dra: float, ddec: float) -> Wcslib:
+    from coaddc.model.wcslib import Wcslib  # with astropy slow to import, and tracts need none
+
+    return Wcslib(header, dra=dra, ddec=ddec)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
 
 from coaddc.kernels.difference import add_weights, significance
 from coaddc.model.assembly import ArtifactsSection, Statistic, Weighting
@@ -32,8 +32,8 @@ def tolerance(template: Stacked, options: ArtifactsSection) -> Plane:
     image = np.nan_to_num(template.image, nan=0.0, posinf=0.0, neginf=0.0)
     dy, dx = np.gradient(image)
     slope = np.hypot(dy, dx, dtype=np.float32)
-    flux = np.maximum(maximum_filter(image, 3), 0.0)
-    wide = np.maximum(maximum_filter(image, 2 * WING_REACH + 1), 0.0)
+    flux = np.maximum(scipy.ndimage.maximum_filter(image, 3), 0.0)
+    wide = np.maximum(scipy.ndimage.maximum_filter(image, 2 * WING_REACH + 1), 0.0)
     near = options.flux_tolerance * flux + options.shift_tolerance * slope
     whole: Plane = (near + options.flux_tolerance * WING * wide).astype(np.float32)
     return whole

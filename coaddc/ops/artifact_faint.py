@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from coaddc.model.geom import Box
 from coaddc.ops.artifact_epochs import Epochs, Thresholds, rare
@@ -63,7 +63,7 @@ def faint_sources(
 def _smoothed(plane: Plane, mask: Flags, sigma: float) -> Plane:
     """Return a plane smoothed by a Gaussian, in units of its scatter."""
     shown = np.where(mask, 0, np.clip(plane, -CLIP, CLIP)).astype(np.float32)
-    smooth: Plane = gaussian_filter(shown, sigma, mode="constant", truncate=3.0)
+    smooth: Plane = scipy.ndimage.gaussian_filter(shown, sigma, mode="constant", truncate=3.0)
     sample = smooth[::3, ::3][(plane != 0)[::3, ::3]].astype(np.float64)
     if sample.size < 100:
         return np.zeros_like(plane)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from coaddc.model.geom import Box, blocks
 from coaddc.model.images import Image, Warp
@@ -50,7 +50,7 @@ class Convolver:
     def of(cls, field: KernelField, box: Box) -> Convolver:
         """Make ready to convolve the pieces of a box."""
         y, x = _side(box.shape[0]), _side(box.shape[1])
-        rows, columns = (fft.next_fast_len(n + 2 * field.half, real=True) for n in (y, x))
+        rows, columns = (scipy.fft.next_fast_len(n + 2 * field.half, real=True) for n in (y, x))
         spectra = np.array([_spectrum(k, (rows, columns)) for k in (field.mean, *field.components)])
         return cls(field, (rows, columns), spectra)
 
@@ -60,12 +60,12 @@ class Convolver:
 
     def transform(self, plane: NDArray[Any]) -> Spectrum:
         """Return the transform of a plane of a piece and what surrounds it."""
-        return np.asarray(fft.rfft2(plane.astype(np.float32, copy=False), self.size), np.complex64)
+        return np.asarray(scipy.fft.rfft2(plane.astype(np.float32, copy=False), self.size), np.complex64)
 
     def convolved(self, transform: Spectrum, spectrum: Spectrum, block: Box) -> Image:
         """Return the piece, convolved with one kernel."""
         ny, nx = block.shape
-        result: Image = fft.irfft2(transform * spectrum, self.size)[:ny, :nx]
+        result: Image = scipy.fft.irfft2(transform * spectrum, self.size)[:ny, :nx]
         return result
 
     def terms(self, transform: Spectrum, block: Box) -> list[Image]:
@@ -90,7 +90,7 @@ def _spectrum(kernel: Floats, size: tuple[int, int]) -> Spectrum:
     padded = np.zeros(size, np.float32)
     ny, nx = kernel.shape
     padded[:ny, :nx] = kernel
-    return np.asarray(fft.rfft2(np.roll(padded, (1 - ny, 1 - nx), (0, 1))), np.complex64)
+    return np.asarray(scipy.fft.rfft2(np.roll(padded, (1 - ny, 1 - nx), (0, 1))), np.complex64)
 
 
 def by_pieces(warp: Warp, box: Box, half: int, make: Callable[[Warp, Box], Warp]) -> Warp:

@@ -19,9 +19,8 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
-from scipy.sparse.linalg import LinearOperator, cg
 
 from coaddc.model.dcr import DcrModel, Observed
 from coaddc.model.geom import Box
@@ -58,7 +57,7 @@ class NormalEquations:
 
     def right(self, images: Sequence[Image], start: Floats) -> Floats:
         """Return the adjoint of the weighted residuals of images, (ny, nx) each, about one sky for all."""
-        flat = np.stack([fft.rfft2(start)] * self._count)
+        flat = np.stack([scipy.fft.rfft2(start)] * self._count)
         total = np.zeros_like(flat)
         for visit, weight, image in zip(self._visits, self._weights, images, strict=True):
             total += visit.adjoint(weight * (image - visit.forward(flat)))
@@ -66,7 +65,7 @@ class NormalEquations:
 
     def apply(self, sky: Floats) -> Floats:
         """Return the normal matrix times sub-bands, (sub-bands, ny, nx)."""
-        transform = fft.rfft2(sky)
+        transform = scipy.fft.rfft2(sky)
         total = np.tensordot(self._ridge, transform, axes=1)
         for visit, weight in zip(self._visits, self._weights, strict=True):
             total += visit.adjoint(weight * visit.forward(transform))
@@ -74,7 +73,7 @@ class NormalEquations:
 
     def precondition(self, sky: Floats) -> Floats:
         """Return the inverse of the normal matrix of even coverage times sub-bands."""
-        return self._back(np.einsum("ijbc,cij->bij", self._inverse, fft.rfft2(sky)))
+        return self._back(np.einsum("ijbc,cij->bij", self._inverse, scipy.fft.rfft2(sky)))
 
     @cached_property
     def _inverse(self) -> NDArray[Any]:
@@ -89,7 +88,7 @@ class NormalEquations:
         return np.linalg.inv(matrix + self._ridge)
 
     def _back(self, transform: Transform) -> Floats:
-        sky: Floats = fft.irfft2(transform, self._shape)
+        sky: Floats = scipy.fft.irfft2(transform, self._shape)
         return sky
 
 
@@ -166,10 +165,10 @@ def _change(
         def flat(sky: Floats) -> Floats:
             return function(sky.reshape(right.shape)).ravel()
 
-        return LinearOperator((right.size, right.size), flat, dtype=float)
+        return scipy.sparse.linalg.LinearOperator((right.size, right.size), flat, dtype=float)
 
     section = model.section
-    solution, _ = cg(
+    solution, _ = scipy.sparse.linalg.cg(
         operator(equations.apply),
         right.ravel(),
         rtol=section.tolerance,

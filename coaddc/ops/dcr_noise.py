@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from coaddc.model.dcr import DcrModel, Observed
 from coaddc.model.geom import Box
@@ -39,7 +39,7 @@ def regularisation(model: DcrModel) -> Floats:
 
 def kernels_of(bend: Floats, lifts: Sequence[Lift]) -> Complex:
     """Return what multiplies each sub-band in each visit, (visits, sub-bands, SIDE, SIDE)."""
-    k = 2.0 * np.pi * fft.fftfreq(SIDE)
+    k = 2.0 * np.pi * scipy.fft.fftfreq(SIDE)
     return np.array([lift.kernels(bend, k, k) for lift in lifts])
 
 
@@ -50,7 +50,7 @@ def power(correlation: Floats) -> Floats:
     cut = correlation[middle - half : middle + half + 1, middle - half : middle + half + 1]
     stamp = np.zeros((SIDE, SIDE))
     stamp[: 2 * half + 1, : 2 * half + 1] = cut
-    values = np.maximum(fft.fft2(np.roll(stamp, (-half, -half), (0, 1))).real, 0.0)
+    values = np.maximum(scipy.fft.fft2(np.roll(stamp, (-half, -half), (0, 1))).real, 0.0)
     result: Floats = values / values.mean()
     return result
 
@@ -150,6 +150,6 @@ def subband_correlation(
 def correlation_of(power: Floats) -> Floats:
     """Return the correlation of noise of a power, (SIDE, SIDE): (SIDE - 1) square, 1 in the middle."""
     half = SIDE // 2 - 1
-    stamp = np.roll(fft.ifft2(power).real, (half, half), (0, 1))[: SIDE - 1, : SIDE - 1]
+    stamp = np.roll(scipy.fft.ifft2(power).real, (half, half), (0, 1))[: SIDE - 1, : SIDE - 1]
     result: Floats = stamp / stamp[half, half]
     return result

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import fft
+import scipy
 
 from coaddc.model.dcr import DcrModel
 from coaddc.model.geom import Box
@@ -34,7 +34,7 @@ def dispersed(subbands: Sequence[Stacked], model: DcrModel, zenith: Floats) -> S
         far = reach([lift], model.bend) + 8
         box = fourier_box(block.grow(far), far)
         sky = np.array([placed(np.nan_to_num(s.image.astype(np.float64)), first.box, box) for s in subbands])
-        made = Dispersion(model.bend, lift, box).forward(fft.rfft2(sky))
+        made = Dispersion(model.bend, lift, box).forward(scipy.fft.rfft2(sky))
         at = block.within(first.box)
         image[at] = np.where(np.isfinite(first.image[at]), made[block.within(box)], np.nan)
     y, x = first.box.centre

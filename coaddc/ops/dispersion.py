@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from coaddc.model.geom import Box
 from coaddc.model.refraction import PARTS, Floats, direction, towards
@@ -88,18 +88,18 @@ class Dispersion:
 
     def __init__(self, bend: Floats, lift: Lift, box: Box) -> None:
         ny, nx = box.shape
-        frequencies = 2.0 * np.pi * fft.fftfreq(ny), 2.0 * np.pi * fft.rfftfreq(nx)
+        frequencies = 2.0 * np.pi * scipy.fft.fftfreq(ny), 2.0 * np.pi * scipy.fft.rfftfreq(nx)
         self._shape = box.shape
         self.kernels = lift.kernels(bend, *frequencies).astype(np.complex64)  # half the memory, as good
 
     def forward(self, sky: Transform) -> Floats:
         """Return the image, (ny, nx), of the transforms of the sub-bands, (sub-bands, ny, nx // 2 + 1)."""
-        image: Floats = fft.irfft2((self.kernels * sky).sum(axis=0), self._shape)
+        image: Floats = scipy.fft.irfft2((self.kernels * sky).sum(axis=0), self._shape)
         return image
 
     def adjoint(self, image: Floats) -> Transform:
         """Return the transforms, (sub-bands, ny, nx // 2 + 1), of the adjoint applied to an image."""
-        sky: Transform = np.conj(self.kernels) * fft.rfft2(image)
+        sky: Transform = np.conj(self.kernels) * scipy.fft.rfft2(image)
         return sky
 
 
@@ -110,7 +110,7 @@ def fourier_box(box: Box, pad: int) -> Box:
 
 
 def _odd_fast(n: int) -> int:
-    while n % 2 == 0 or fft.next_fast_len(n) != n:
+    while n % 2 == 0 or scipy.fft.next_fast_len(n) != n:
         n += 1
     return n
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 Floats = NDArray[np.float64]
 
@@ -12,9 +12,9 @@ Floats = NDArray[np.float64]
 def convolve(a: Floats, b: Floats) -> Floats:
     """Return the full convolution of two images: shape (ny + my - 1, nx + mx - 1)."""
     shape = [n + m - 1 for n, m in zip(a.shape, b.shape, strict=True)]
-    size = [fft.next_fast_len(n, real=True) for n in shape]
-    product = fft.rfft2(a, size) * fft.rfft2(b, size)
-    result: Floats = fft.irfft2(product, size)[: shape[0], : shape[1]]
+    size = [scipy.fft.next_fast_len(n, real=True) for n in shape]
+    product = scipy.fft.rfft2(a, size) * scipy.fft.rfft2(b, size)
+    result: Floats = scipy.fft.irfft2(product, size)[: shape[0], : shape[1]]
     return result
 
 

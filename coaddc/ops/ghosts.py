@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, label, map_coordinates, maximum
 
 from coaddc.model.geom import Box
 from coaddc.ops.artifact_epochs import Epochs, Thresholds, rare
@@ -66,8 +66,8 @@ def ghosts(
 
 def bright_part(flags: Flags, plane: Plane, low: float) -> Flags:
     """Leave out of each footprint what is below a part of its brightest place: smoothing has spread it."""
-    labels, found = label(flags)
-    tops = maximum(np.abs(plane), labels, np.arange(found + 1))
+    labels, found = scipy.ndimage.label(flags)
+    tops = scipy.ndimage.maximum(np.abs(plane), labels, np.arange(found + 1))
     part: Flags = flags & (np.abs(plane) > low * np.atleast_1d(tops)[labels])
     return part
 
@@ -89,8 +89,8 @@ def _smoothed(plane: Plane, mask: Flags, box: Box, bins: Box) -> Plane:
     if good.sum() < 20:
         return np.zeros(bins.shape, np.float32)
     mean = np.where(good, sums / np.maximum(counts, 1.0), 0)
-    weight = gaussian_filter(good.astype(np.float64), SMOOTH, mode="constant")
-    smooth = gaussian_filter(mean, SMOOTH, mode="constant") / np.maximum(weight, 0.2)
+    weight = scipy.ndimage.gaussian_filter(good.astype(np.float64), SMOOTH, mode="constant")
+    smooth = scipy.ndimage.gaussian_filter(mean, SMOOTH, mode="constant") / np.maximum(weight, 0.2)
     level, scatter = _quiet(smooth[good])
     result: Plane = (np.where(weight > 0.2, smooth - level, 0) / scatter).astype(np.float32)
     return result
@@ -113,5 +113,7 @@ def _fine(flags: Flags, bins: Box, box: Box) -> Flags:
     y = (np.arange(box.y0, box.y1) + 0.5) / BIN - 0.5 - bins.y0
     x = (np.arange(box.x0, box.x1) + 0.5) / BIN - 0.5 - bins.x0
     where = np.meshgrid(y, x, indexing="ij")
-    fine: Flags = map_coordinates(flags.astype(np.float32), where, order=1, mode="nearest") > 0.4
+    fine: Flags = (
+        scipy.ndimage.map_coordinates(flags.astype(np.float32), where, order=1, mode="nearest") > 0.4
+    )
     return fine

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from coaddc.model.geom import Box
 from coaddc.model.images import Warp
@@ -120,10 +120,10 @@ def matching_kernel(source: Floats, target: Floats, *, half: int, regularisation
     regularisation
         r.
     """
-    n = fft.next_fast_len(source.shape[0] + 2 * half + 1, real=True)
-    p, t = (fft.rfft2(centred(image, n)) for image in (source, target))
+    n = scipy.fft.next_fast_len(source.shape[0] + 2 * half + 1, real=True)
+    p, t = (scipy.fft.rfft2(centred(image, n)) for image in (source, target))
     power = np.abs(p) ** 2
-    kernel = fft.irfft2(t * np.conj(p) / (power + regularisation * power.max()), (n, n))
+    kernel = scipy.fft.irfft2(t * np.conj(p) / (power + regularisation * power.max()), (n, n))
     cut = np.roll(kernel, (half, half), (0, 1))[: 2 * half + 1, : 2 * half + 1]
     result: Floats = cut / cut.sum()
     return result

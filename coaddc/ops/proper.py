@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from coaddc.model.assembly import Interpolant
 from coaddc.model.geom import Box
@@ -100,7 +100,7 @@ def information(sources: Sequence[Source], box: Box, *, half: int, cell: int) ->
         It is gathered at multiples of this many tract pixels.
     """
     ys, xs = nodes(box.y0, box.y1, cell), nodes(box.x0, box.x1, cell)
-    n = fft.next_fast_len(2 * int(REACH * half) + 2 * half + 2, real=True)
+    n = scipy.fft.next_fast_len(2 * int(REACH * half) + 2 * half + 2, real=True)
     power = np.zeros((ys.size, xs.size, n, n // 2 + 1), np.float32)
     total = np.zeros((ys.size, xs.size))
     for source in sources:
@@ -206,7 +206,7 @@ def proper_kernels(source: Source, known: Information, cell: int) -> KernelField
 def _kernel(transform: NDArray[np.complex128], known: Information) -> Floats:
     """Return a kernel, cut to its size and scaled to sum 1, from its Fourier transform."""
     half = known.half
-    whole = np.roll(fft.irfft2(transform, (known.size, known.size)), (half, half), (0, 1))
+    whole = np.roll(scipy.fft.irfft2(transform, (known.size, known.size)), (half, half), (0, 1))
     cut = whole[: 2 * half + 1, : 2 * half + 1]
     result: Floats = cut / cut.sum()
     return result
@@ -215,11 +215,11 @@ def _kernel(transform: NDArray[np.complex128], known: Information) -> Floats:
 def _transform(source: Source, n: int, half: int, *, y: float, x: float) -> NDArray[np.complex128]:
     """Return the Fourier transform of an exposure's PSF at a place."""
     stamp = source.psf.stamp(y=y, x=x, half=int(REACH * half))
-    result: NDArray[np.complex128] = fft.rfft2(centred(stamp, n)) + FAINT
+    result: NDArray[np.complex128] = scipy.fft.rfft2(centred(stamp, n)) + FAINT
     return result
 
 
 def _power(covariance: Floats, n: int) -> Floats:
     """Return the power of noise by frequency, (n, n // 2 + 1)."""
-    power: Floats = np.maximum(fft.rfft2(centred(covariance, n)).real, QUIET)
+    power: Floats = np.maximum(scipy.fft.rfft2(centred(covariance, n)).real, QUIET)
     return power

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.polynomial.legendre import legvander
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import binary_dilation
 
 from coaddc.model.geom import Box
 from coaddc.model.images import Warp
@@ -151,7 +151,7 @@ def objects(bins: Sequence[SkyBins]) -> Bits:
     ratio = np.divide(scatter, degrees, out=np.zeros_like(scatter), where=seen)
     middle = np.median(ratio[seen])
     found = ratio > middle + OBJECT * TO_SIGMA * np.median(np.abs(ratio[seen] - middle))
-    grown: Bits = binary_dilation(found, np.ones((3, 3), np.bool_))
+    grown: Bits = scipy.ndimage.binary_dilation(found, np.ones((3, 3), np.bool_))
     return grown if (~grown & seen).sum() >= CROWDED * seen.sum() else found
 
 

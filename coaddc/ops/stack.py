@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
 
 from coaddc.kernels import rank
 from coaddc.kernels import stack as kernels
@@ -159,11 +159,11 @@ def median_factor(n: int) -> float:
     half = (n - 1) // 2
     z = np.linspace(-8.0, 8.0, 801)
     if n % 2:
-        log = half * (log_ndtr(z) + log_ndtr(-z)) - z**2 / 2.0
+        log = half * (scipy.special.log_ndtr(z) + scipy.special.log_ndtr(-z)) - z**2 / 2.0
         density = np.exp(log - log.max())
     else:  # the middle pair lies u below and u above the median
         u = np.linspace(0.0, 8.0, 401)[:, None]
         low, high = z - u, z + u
-        log = half * (log_ndtr(low) + log_ndtr(-high)) - (low**2 + high**2) / 2.0
+        log = half * (scipy.special.log_ndtr(low) + scipy.special.log_ndtr(-high)) - (low**2 + high**2) / 2.0
         density = np.exp(log - log.max()).sum(axis=0)
     return float(n * (density * z**2).sum() / density.sum())

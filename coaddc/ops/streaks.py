@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates, uniform_filter, uniform_filter1d
 
 from coaddc.kernels.radon import brightest_line, double_lines
 from coaddc.ops.line import Floats, Line
@@ -82,8 +82,8 @@ def _binned(plane: Plane, seen: Flags) -> tuple[Plane, Plane]:
     blocks = (slice(ny * BIN), slice(nx * BIN))
     clipped = np.clip(plane[blocks], -CLIP, CLIP).reshape(ny, BIN, nx, BIN).mean(axis=(1, 3))
     counts = (seen[blocks].reshape(ny, BIN, nx, BIN).mean(axis=(1, 3)) > 0.5).astype(np.float32)
-    weight = uniform_filter(counts, WIDE, mode="constant")
-    wide = uniform_filter(clipped * counts, WIDE, mode="constant") / np.maximum(weight, 1e-3)
+    weight = scipy.ndimage.uniform_filter(counts, WIDE, mode="constant")
+    wide = scipy.ndimage.uniform_filter(clipped * counts, WIDE, mode="constant") / np.maximum(weight, 1e-3)
     return ((clipped - wide) * counts).astype(np.float32), counts
 
 
@@ -152,13 +152,13 @@ def _sample(plane: Plane, line: Line) -> Floats:
     t = np.arange(0.0, line.length, 2.0)[:, None]
     d = np.arange(-REACH, REACH + 1.0)[None, :]
     where = [line.start[i] + t * line.along[i] + d * line.across[i] for i in (0, 1)]
-    values: Floats = map_coordinates(plane, where, order=1, output=np.float64)
+    values: Floats = scipy.ndimage.map_coordinates(plane, where, order=1, output=np.float64)
     return values
 
 
 def _centred(plane: Plane, line: Line, slack: int) -> Line:
     """Move the ends of a line across, so that it has the most light within three pixels."""
-    values = uniform_filter1d(_sample(plane, line), 7, axis=1)
+    values = scipy.ndimage.uniform_filter1d(_sample(plane, line), 7, axis=1)
     part = np.linspace(0.0, 1.0, values.shape[0])
     steps = np.arange(-slack, slack + 1.0)
     first, last = (ends.ravel() for ends in np.meshgrid(steps, steps))
@@ -173,7 +173,7 @@ def _lit(plane: Plane, line: Line) -> Line | None:
     whole = line.through((plane.shape[0], plane.shape[1]))
     values = _sample(plane, whole)[:, REACH - 3 : REACH + 4].mean(axis=1)
     edges = np.arange(0, values.size, PART // 2)
-    parts = uniform_filter1d(np.add.reduceat(values, edges) / np.diff([*edges, values.size]), 3)
+    parts = scipy.ndimage.uniform_filter1d(np.add.reduceat(values, edges) / np.diff([*edges, values.size]), 3)
     middle = [float((p - whole.start) @ whole.along) / PART for p in (line.start, line.end)]
     inside = slice(max(0, int(middle[0])), max(int(middle[0]) + 1, int(np.ceil(middle[1]))))
     lit = parts > 0.4 * np.median(parts[inside])
@@ -222,7 +222,7 @@ def _sides(plane: Plane, line: Line) -> tuple[float, float] | None:
 def _level(profile: Floats) -> tuple[Floats, float]:
     """Return a profile across a line, smoothed, above its level far from it, and its noise there."""
     far = np.abs(np.arange(-REACH, REACH + 1)) > REACH // 2
-    smooth = uniform_filter1d(profile, 3)
+    smooth = scipy.ndimage.uniform_filter1d(profile, 3)
     level = float(np.median(smooth[far]))
     return smooth - level, 1.4826 * float(np.median(np.abs(smooth[far] - level)))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_type_hints
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +13,9 @@ from coaddc.model.errors import ConfigError
 from coaddc.model.exposures import COLUMNS, ExposureRow
 from coaddc.model.wcs import Floats
 from coaddc.plan.predicate import Wanted, check, lock
+
+if TYPE_CHECKING:
+    import duckdb
 
 _SQL = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
 _NUMPY: dict[type, Any] = {bool: np.bool_, int: np.int64, float: np.float64, str: object}
@@ -32,7 +35,7 @@ class Columns:
     """
 
     def __init__(self, rows: Sequence[ExposureRow]) -> None:
-        self._connection = _load(rows)
+        self._rows = rows
         self._masks: dict[str, NDArray[np.bool_]] = {}
         self._values: dict[str, Floats] = {}
 
@@ -62,7 +65,13 @@ class Columns:
             self._values[text] = np.asarray(np.ma.filled(found.astype(np.float64), np.nan))
         return self._values[text]
 
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return _load(self._rows)
+
     def _run(self, text: str, key: str, wanted: Wanted, sql_type: str) -> NDArray[Any]:
+        import duckdb
+
         check(text, key, wanted)
         # TRY: what fails for one exposure is not known of it, and does not stop the others
         sql = f"SELECT TRY(CAST((\n{text}\n) AS {sql_type})) AS x FROM exposures ORDER BY _row"
@@ -75,6 +84,8 @@ class Columns:
 
 def _load(rows: Sequence[ExposureRow]) -> duckdb.DuckDBPyConnection:
     """Return a locked connection with the table ``exposures`` and nothing else."""
+    import duckdb  # takes a while, and where nothing is selected it is not needed
+
     connection = duckdb.connect(":memory:", config={"threads": 1})
     schema = ", ".join(f"{name} {_SQL[kind]}" for name, kind in _TYPES.items())
     connection.execute(f"CREATE TABLE exposures (_row BIGINT, {schema})")

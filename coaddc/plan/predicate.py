@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import cache
-from typing import Any, NoReturn, get_type_hints
-
-import duckdb
+from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
 
 from coaddc.model.errors import ConfigError, near
 from coaddc.model.exposures import COLUMNS, ExposureRow
 from coaddc.plan.functions import FUNCTIONS, Kind, Signature
+
+if TYPE_CHECKING:
+    import duckdb
 
 #: What each column of the exposure table holds.
 COLUMN_KINDS: dict[str, Kind] = {
@@ -90,6 +91,8 @@ def _tree(text: str) -> dict[str, Any]:
 
 @cache
 def _parser() -> duckdb.DuckDBPyConnection:
+    import duckdb  # takes a while, and where nothing is selected it is not needed
+
     connection = duckdb.connect(":memory:", config={"threads": 1})
     lock(connection)
     return connection

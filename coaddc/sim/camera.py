@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from coaddc.model.simulation import Simulation
-from coaddc.model.wcs import ARCSEC, Wcs
+from coaddc.model.tangent import ARCSEC
+from coaddc.model.wcs import Wcs
 from coaddc.sim.field import tangent_header
 
 #: Pixel scale at the optical axis, arcsec.

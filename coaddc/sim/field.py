@@ -8,7 +8,8 @@ import numpy as np
 from astropy.io.fits import Header
 
 from coaddc.model.psf import Floats, Psf
-from coaddc.model.wcs import ARCSEC, Wcs
+from coaddc.model.tangent import ARCSEC
+from coaddc.model.wcs import Wcs
 from coaddc.sim.memory import MemoryExposure, make_exposure
 from coaddc.sim.render import add_stars
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from coaddc.model.psf import Floats, Psf
-from coaddc.model.wcs import ARCSEC, Wcs
+from coaddc.model.tangent import ARCSEC
+from coaddc.model.wcs import Wcs
 
 #: Power of the wings of `FieldMoffat`; with this one the Fourier transform is elementary.
 BETA = 3.5

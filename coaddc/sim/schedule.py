@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coaddc.model.simulation import Simulation
-from coaddc.model.wcs import ARCSEC
+from coaddc.model.tangent import ARCSEC
 from coaddc.sim.camera import SCALE
 
 #: Centre of the field, degrees.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from coaddc.model.psf import Floats
 from coaddc.model.simulation import Simulation
-from coaddc.model.wcs import ARCSEC
+from coaddc.model.tangent import ARCSEC
 from coaddc.sim.camera import SCALE, mosaic
 from coaddc.sim.schedule import BANDS, FIELD_DEC, FIELD_RA, Visit
 

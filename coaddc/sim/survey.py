@@ -14,12 +14,6 @@ from uuid import uuid4
 from coaddc.model.digest import digest
 from coaddc.model.errors import DataError
 from coaddc.model.simulation import Simulation
-from coaddc.sim.camera import mosaic
-from coaddc.sim.fits import write_exposure
-from coaddc.sim.observe import observe
-from coaddc.sim.schedule import schedule
-from coaddc.sim.sky import make_sky
-from coaddc.sim.truth import RayPixels, write_truth
 
 #: What says that a folder is a simulated survey, and which.
 MARK = "simulation.json"
@@ -92,18 +86,7 @@ def _mark(options: Simulation) -> dict[str, Any]:
 
 
 def _write(options: Simulation, folder: Path, report: Report | None) -> None:
-    """Write all files of the survey."""
-    (folder / "exposures").mkdir(parents=True)
-    (folder / "truth").mkdir()
-    visits, detectors = schedule(options), mosaic(options)
-    sky = make_sky(options, visits)
-    rays: list[RayPixels] = []
-    for visit in visits:
-        for detector in detectors:
-            exposure, hit = observe(sky, visit, detector, options.seed)
-            write_exposure(folder / "exposures" / f"{visit.number}-{detector.name}.fits", exposure)
-            rays.append(RayPixels(visit.number, detector.name, hit))
-            if report is not None:
-                report("simulating the demo survey", len(rays), len(visits) * len(detectors))
-    write_truth(folder / "truth", sky, rays)
+    from coaddc.sim.demo_files import write_files  # with astropy slow to import, and needed once
+
+    write_files(options, folder, report)
     (folder / MARK).write_text(json.dumps(_mark(options), indent=2) + "\n")

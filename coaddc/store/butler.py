@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from coaddc.io.coadds.file import COMPONENTS, read_coadd, read_component
 from coaddc.model.errors import StoreError, near
 from coaddc.model.product import PLACE_KEYS
+from coaddc.store.facts import SHOWN
 from coaddc.store.find import Rows, ambiguous, matching, missing
-from coaddc.store.index import SHOWN, select
+from coaddc.store.index import select
 from coaddc.store.layout import VARIANT
 from coaddc.store.objects import COADD, object_folder
 from coaddc.store.provenance import read_provenance

@@ -6,47 +6,21 @@ import json
 import logging
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from coaddc.model.errors import ConfigError, StoreError, near
+from coaddc.model.errors import StoreError, near
+from coaddc.store.facts import FACTS, SHOWN
 from coaddc.store.objects import addresses, object_folder
 from coaddc.store.provenance import read_provenance
 
 FILE = "index.sqlite3"
 #: Raised when the tables change; an index of another number is made anew.
 FORMAT = 1
-#: Columns besides the keys, and what SQLite stores in them.
-FACTS = {
-    "address": "TEXT PRIMARY KEY",
-    "data_id": "TEXT",
-    "digest": "TEXT",
-    "recipe": "TEXT",
-    "published": "TEXT",
-    "n_inputs": "INTEGER",
-}
-#: Facts that predicates may name and tables show.
-SHOWN = ("n_inputs", "published", "digest", "recipe")
-
 Row = dict[str, Any]
 log = logging.getLogger(__name__)
-
-
-def check_keys(keys: Iterable[str]) -> None:
-    """Refuse keys that bear the name of a fact.
-
-    Raises
-    ------
-    ConfigError
-        Where one does.
-    """
-    taken = sorted({key for key in keys if key.lower() in (*FACTS, "path")})
-    if taken:
-        raise ConfigError(
-            f"a key may not be called {' nor '.join(taken)}: tables of products have that column"
-        )
 
 
 def select(root: Path, where: str | None, implied: Mapping[str, str]) -> list[Row]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from coaddc.io.coadds.file import write_coadd
 from coaddc.io.plain_yaml import dump_plain, load_plain
 from coaddc.model.digest import digest
 from coaddc.model.errors import StoreError
@@ -51,6 +50,8 @@ def addresses(root: Path) -> Iterator[str]:
 
 def write_object(root: Path, product: Product, coadd: Coadd, run: Mapping[str, Any]) -> Path:
     """Write a product whole, rename it to its place, and return that; what is there already stays."""
+    from coaddc.io.coadds.file import write_coadd  # with astropy slow to import
+
     folder = object_folder(root, address_of(product))
     if _is_whole(folder):
         return folder

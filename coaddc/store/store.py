@@ -14,7 +14,7 @@ from coaddc.model.images import Coadd
 from coaddc.model.product import DataId, Product
 from coaddc.model.run_options import StoreOptions
 from coaddc.store.disk import locked, replace_link, replace_text, sweep, sync
-from coaddc.store.index import check_keys
+from coaddc.store.facts import check_keys
 from coaddc.store.layout import Layout, encode
 from coaddc.store.objects import COADD, FILES, address_of, object_folder, read_config, write_object
 from coaddc.store.provenance import read_provenance

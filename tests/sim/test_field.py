@@ -7,7 +7,7 @@ from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
 from coaddc.model.images import Exposure
 from coaddc.model.psf import GaussianMixture, Moffat
-from coaddc.model.wcs import ARCSEC
+from coaddc.model.tangent import ARCSEC
 from coaddc.sim.field import Stars, distorted_wcs, noise_field, scattered_stars, star_field
 from coaddc.sim.psf import FieldMoffat, SkyPsf
 

@@ -22,7 +22,7 @@ from coaddc.model.mask import bits
 from coaddc.model.psf import Moffat
 from coaddc.model.simulation import Simulation
 from coaddc.model.survey import Survey
-from coaddc.model.wcs import ARCSEC
+from coaddc.model.tangent import ARCSEC
 from coaddc.sim.defects import FULL_WELL
 from coaddc.sim.survey import default_path, simulate
 from tests.io.surveys import survey

@@ -6,31 +6,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from coaddc.io.exposures.describe import Description, sibling, table_files
+from coaddc.io.exposures.files import files_of, table_files
 from coaddc.model.digest import digest
-from coaddc.model.errors import DataError
 from coaddc.model.survey import Survey
+
+if TYPE_CHECKING:
+    from coaddc.io.exposures.describe import Description
 
 #: Raised whenever the same files give other pixels or another PSF than before.
 READER_VERSION = 2
 
 #: Fields of a survey that say which exposures there are, not what they hold.
 _NOT_CONTENT = ("doc", "name", "path", "strict", "start", "image", "site", "simulation")
-
-
-def files_of(survey: Survey, root: Path, file: str) -> tuple[Path, ...]:
-    """Return the files that an exposure may come from, its own first; some may not exist."""
-    found = [root / file]
-    for source in (survey.variance.file, survey.mask.file, survey.psf.file, survey.sky.file):
-        if source is None:
-            continue
-        try:
-            found.append(root / sibling(source, file))
-        except DataError:  # said again, with more, when the exposure is described
-            continue
-    return (*dict.fromkeys(found), *table_files(survey, root))
 
 
 def content_digest(described: Description, digest_of: Callable[[Path], str]) -> str:

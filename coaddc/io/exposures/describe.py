@@ -6,13 +6,14 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from coaddc.io.exposures.files import sibling, table_files
 from coaddc.io.exposures.fits_file import Plane, find_hdu, image_hdus, opened, opened_all, plane, quiet
 from coaddc.io.exposures.headers import Headers, headers_of
 from coaddc.io.exposures.tables import TableRow, find_row
-from coaddc.model.errors import ConfigError, DataError
+from coaddc.model.errors import DataError
 from coaddc.model.survey import MaskKind, Survey
 from coaddc.model.wcs import Wcs
 
@@ -115,31 +116,6 @@ def hdus_of(survey: Survey, root: Path, file: str) -> tuple[int, ...]:
     """Return the HDUs of a file that are exposures."""
     with opened(root / file) as hdus:
         return image_hdus(hdus, survey.image.hdu, root / file)
-
-
-def sibling(substitution: str | None, file: str) -> str:
-    """Return the path of another file of an exposure, relative to the root; the image's own for None.
-
-    Raises
-    ------
-    DataError
-        Where the substitution does not apply to the image's path.
-    """
-    if substitution is None:
-        return file
-    old, new = (part.strip() for part in substitution.split("->"))
-    try:
-        result, count = re.subn(old, new, file)
-    except (re.error, IndexError) as error:
-        raise ConfigError(f"survey: substitution {substitution!r}: {error}") from error
-    if not count:
-        raise DataError(f"{file}: the substitution {substitution!r} does not apply to its path")
-    return str(PurePosixPath(result))
-
-
-def table_files(survey: Survey, root: Path) -> tuple[Path, ...]:
-    """Return the files of the detector table, in order; none where the survey has none here."""
-    return () if survey.table.glob is None else tuple(sorted(root.glob(survey.table.glob)))
 
 
 def band_of(survey: Survey, headers: Headers) -> str:

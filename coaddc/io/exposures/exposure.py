@@ -7,6 +7,7 @@ from pathlib import Path
 
 from coaddc.io.cache_folder import cache_folder
 from coaddc.io.exposures.describe import Description, describe
+from coaddc.io.exposures.files import survey_root
 from coaddc.io.exposures.pixel_reader import PixelReader
 from coaddc.io.psfs.find_psf import find_psf
 from coaddc.model.errors import DataError
@@ -16,22 +17,6 @@ from coaddc.model.images import Exposure, Pixels
 from coaddc.model.psf import Psf
 from coaddc.model.survey import Survey
 from coaddc.model.wcs import Wcs
-
-
-def survey_root(survey: Survey) -> Path:
-    """Return the folder of a survey.
-
-    Raises
-    ------
-    DataError
-        Where it has none, or it does not exist.
-    """
-    if survey.path is None:
-        raise DataError(f"survey {survey.name}: expected survey.path, the folder of its exposures")
-    root = Path(survey.path).expanduser()
-    if not root.is_dir():
-        raise DataError(f"survey.path={survey.path}: no such folder (looked for {survey.image.glob} in it)")
-    return root.absolute()
 
 
 def open_exposure(survey: Survey, row: ExposureRow, *, cache: Path | None = None) -> Exposure:

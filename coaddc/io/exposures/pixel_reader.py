@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coaddc.io.exposures.describe import Description, sibling
+from coaddc.io.exposures.describe import Description
+from coaddc.io.exposures.files import sibling
 from coaddc.io.exposures.sky import Sky, measure_sky, read_spline_sky
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box, blocks

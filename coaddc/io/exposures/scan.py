@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
 from coaddc.io.cache_folder import cache_folder
-from coaddc.io.exposures.content import files_of
-from coaddc.io.exposures.describe import describe, hdus_of
-from coaddc.io.exposures.exposure import survey_root
-from coaddc.io.exposures.row import DigestOf, make_row
+from coaddc.io.exposures.files import files_of, image_files, survey_root
 from coaddc.io.exposures.scan_cache import FileScan, Problem, ScanCache, signature
-from coaddc.model.digest import digest_file
 from coaddc.model.errors import DataError
 from coaddc.model.exposures import ExposureRow, ExposureTable
 from coaddc.model.survey import Survey
@@ -60,7 +52,7 @@ def scan(survey: Survey, *, cache: Path | None = None, report: Report | None = N
         cannot be used.
     """
     root = survey_root(survey)
-    files = tuple(_image_files(survey, root))
+    files = tuple(image_files(survey, root))
     if not files:
         raise DataError(f"survey.path={survey.path}: no file matches survey.image.glob={survey.image.glob!r}")
     kept = ScanCache(cache_folder(cache), survey, root)
@@ -80,81 +72,21 @@ def scan(survey: Survey, *, cache: Path | None = None, report: Report | None = N
     )
 
 
-def _image_files(survey: Survey, root: Path) -> Iterator[str]:
-    """Give the survey's image files, sorted, relative to its folder."""
-    try:
-        found = sorted(root.glob(survey.image.glob))
-    except (ValueError, NotImplementedError) as error:
-        raise DataError(f"survey.image.glob={survey.image.glob!r}: {error}") from error
-    for path in found:
-        file = path.relative_to(root).as_posix()
-        if path.is_file() and not any(fnmatch(file, pattern) for pattern in survey.image.exclude):
-            yield file
-
-
 def _scan_files(
     survey: Survey, root: Path, files: tuple[str, ...], kept: ScanCache, report: Report | None
 ) -> dict[str, FileScan]:
-    found, todo = {}, []
-    for file in files:
-        known = kept.get(file, signature(files_of(survey, root, file)))
-        if known is None:
-            todo.append(file)
-        else:
-            found[file] = known
-    digest_of = _remembering(digest_file)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        work = {pool.submit(_scan_file, survey, root, file, (digest_of, kept.folder)): file for file in todo}
-        try:
-            for done in as_completed(work):
-                file = work[done]
-                found[file] = done.result()
-                kept.put(file, found[file])
-                if report is not None:
-                    report(file, len(found), len(files))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    known = {file: kept.get(file, signature(files_of(survey, root, file))) for file in files}
+    found = {file: scanned for file, scanned in known.items() if scanned is not None}
+    todo = [file for file in files if file not in found]
+    if todo:
+        from coaddc.io.exposures.scan_file import scan_each  # with astropy slow to import
+
+        for file, scanned in scan_each(survey, root, todo, kept.folder):
+            found[file] = scanned
+            kept.put(file, scanned)
+            if report is not None:
+                report(file, len(found), len(files))
     return found
-
-
-def _scan_file(survey: Survey, root: Path, file: str, tools: tuple[DigestOf, Path]) -> FileScan:
-    """Scan the exposures of one file; what is wrong with it becomes a problem, and the rest goes on."""
-    # Taken before reading: a file that changes meanwhile is scanned again next time.
-    before = signature(files_of(survey, root, file))
-    try:
-        hdus = hdus_of(survey, root, file)
-    except DataError as error:
-        return FileScan(before, (), (Problem(file, _reason(error, root)),))
-    rows, problems = [], []
-    for hdu in hdus:
-        try:
-            rows.append(make_row(describe(survey, root, file, hdu), *tools))
-        except DataError as error:
-            place = file if len(hdus) == 1 else f"{file}[{hdu}]"
-            problems.append(Problem(place, _reason(error, root)))
-    return FileScan(before, tuple(rows), tuple(problems))
-
-
-def _reason(error: DataError, root: Path) -> str:
-    return str(error).replace(f"{root}{os.sep}", "")
-
-
-def _remembering(function: DigestOf) -> DigestOf:
-    """Ask once for each path, whichever threads want it; a table belongs to many exposures."""
-    known: dict[Path, str] = {}
-    locks: dict[Path, threading.Lock] = {}
-    guard = threading.Lock()
-
-    def ask(path: Path) -> str:
-        with guard:
-            lock = locks.setdefault(path, threading.Lock())
-        with lock:
-            if path not in known:
-                known[path] = function(path)
-            return known[path]
-
-    return ask
 
 
 def _place(row: ExposureRow) -> str:

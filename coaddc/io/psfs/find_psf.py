@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from coaddc.io.exposures.describe import Description, sibling
+from coaddc.io.exposures.describe import Description
+from coaddc.io.exposures.files import sibling
 from coaddc.io.exposures.pixel_reader import PixelReader
 from coaddc.io.psfs.psfex import read_psfex
 from coaddc.model.errors import DataError

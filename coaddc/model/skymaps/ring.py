@@ -17,7 +17,8 @@ from coaddc.model.errors import PlanError
 from coaddc.model.skymap import Patch
 from coaddc.model.skymap_options import SkymapOptions
 from coaddc.model.skymaps.tract import Grid, whole_patches
-from coaddc.model.wcs import ARCSEC, Floats
+from coaddc.model.tangent import ARCSEC
+from coaddc.model.wcs import Floats
 
 Ints = NDArray[np.int64]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from coaddc.model.geom import Box
 from coaddc.model.skymap import Patch
-from coaddc.model.wcs import ARCSEC, Wcs
+from coaddc.model.tangent import ARCSEC
+from coaddc.model.wcs import Wcs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
