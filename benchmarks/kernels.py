@@ -26,6 +26,7 @@ from phases import Clock
 from programs import machine, run_swarp
 from scipy import fft
 
+import coaddc.ops.section as sections
 import coaddc.ops.warp as warping
 from coaddc.kernels.networks import median_network
 from coaddc.model.assembly import Interpolant, StackSection, Statistic
@@ -51,7 +52,13 @@ HALF, STACKED = 20, (512, 2048)
 WARP, STACK = 16, 22
 #: Steps of a chain of multiplications and additions, and how often it is run.
 _CHAIN, _REPEATS = 32, 500
-KERNELS = ("find_bad", "fill", "prefilter", "spread_mask", "resample")
+KERNELS: dict[str, Any] = {
+    "find_bad": sections,
+    "fill": sections,
+    "prefilter": sections,
+    "spread_mask": sections,
+    "resample": warping,
+}
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,7 @@ def warped(field: Field, interpolant: Interpolant, rounds: int, *, turned: bool)
     """
     target, box = tract(field)
     clock = Clock()
-    plain = {name: getattr(warping, name) for name in KERNELS}
+    plain = {name: getattr(place, name) for name, place in KERNELS.items()}
     took: dict[str, float] = dict.fromkeys((*KERNELS, "whole"), 0.0)
     count = 0
     for visit in visits(field)[FEW:MANY]:
@@ -150,8 +157,8 @@ def warped(field: Field, interpolant: Interpolant, rounds: int, *, turned: bool)
         found: list[dict[str, float]] = []
         for turn in range(rounds + 1):
             clock.spent.clear()
-            for name in KERNELS:
-                setattr(warping, name, clock.wrap(name, plain[name]))
+            for name, place in KERNELS.items():
+                setattr(place, name, clock.wrap(name, plain[name]))
             started = time.thread_time()
             made = warping.warp(exposure, positions, box, interpolant=interpolant, weight=1.0)
             spent = {name: clock.spent[name][1] for name in KERNELS}
@@ -160,8 +167,8 @@ def warped(field: Field, interpolant: Interpolant, rounds: int, *, turned: bool)
             took[name] += min(each[name] for each in found)
         assert made is not None
         count += int((made.weight > 0).sum())
-    for name in KERNELS:
-        setattr(warping, name, plain[name])
+    for name, place in KERNELS.items():
+        setattr(place, name, plain[name])
     yield from _rows_of_warp(took, count, interpolant, turned)
 
 

@@ -16,6 +16,11 @@ _CUBIC_GAP = 6
 #: In longer gaps, and where one side has no good pixel, the slope at the border dies out over this distance.
 _SLOPE_LENGTH = 8.0
 
+_LARGEST, _NOTHING = np.finfo(np.float32).max, np.float32(0.0)
+
+#: Pixels of a row that are looked at together, whether any of them is bad.
+_RUN = 64
+
 # The four lines through a pixel (dy, dx), and how much a diagonal loses by its longer steps, by the same
 # power of the distance that weighs the lines.
 _DY = (0, 1, 1, 1)
@@ -28,6 +33,7 @@ def find_bad(
     image: NDArray[np.float32],
     variance: NDArray[np.float32],
     mask: NDArray[np.int32],
+    window: tuple[int, int, int, int],
     reject: int,
     flag: int,
 ) -> NDArray[np.bool_]:
@@ -39,6 +45,9 @@ def find_bad(
         A pixel is bad where either is not finite, or the variance is not positive.
     mask : (ny, nx)
         Bits; a pixel is bad where it shares one with ``reject``. Bad ones without get ``flag``, in place.
+    window
+        What there is of the exposure: rows from and to, columns from and to. All around it is bad, and not
+        flagged.
     reject, flag
         Bits.
 
@@ -46,20 +55,38 @@ def find_bad(
     -------
     bad : (ny, nx)
     """
-    ny, nx = image.shape
-    bad = np.zeros((ny, nx), np.bool_)
-    for y in range(ny):
-        for x in range(nx):
-            if mask[y, x] & reject:
-                bad[y, x] = True
-            elif not (np.isfinite(image[y, x]) and np.isfinite(variance[y, x]) and variance[y, x] > 0):
-                bad[y, x] = True
-                mask[y, x] |= flag
+    y0, y1, x0, x1 = window
+    bad = np.ones(image.shape, np.bool_)
+    for y in range(y0, y1):
+        _find_in_row(image[y, x0:x1], variance[y, x0:x1], mask[y, x0:x1], reject, flag, bad[y, x0:x1])
     return bad
 
 
 @njit(nogil=True, cache=True)
-def fill(image: NDArray[np.float32], variance: NDArray[np.float32], bad: NDArray[np.bool_]) -> None:
+def _find_in_row(
+    image: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    mask: NDArray[np.int32],
+    reject: int,
+    flag: int,
+    bad: NDArray[np.bool_],
+) -> None:
+    """Find the bad pixels of a row, without a branch, in single precision: it becomes vector code."""
+    rejected, flagged = np.int32(reject), np.int32(flag)
+    for x in range(bad.size):
+        told = (mask[x] & rejected) != 0
+        usable = (abs(image[x]) <= _LARGEST) & (variance[x] > _NOTHING) & (variance[x] <= _LARGEST)
+        bad[x] = told | (not usable)
+        mask[x] |= flagged * np.int32((not told) & (not usable))
+
+
+@njit(nogil=True, cache=True)
+def fill(
+    image: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    bad: NDArray[np.bool_],
+    window: tuple[int, int, int, int],
+) -> None:
     """Replace bad pixels in place, smoothly at the border of a hole.
 
     Along each of the four lines through a bad pixel, the nearest good pixels and those behind them give a
@@ -74,13 +101,14 @@ def fill(image: NDArray[np.float32], variance: NDArray[np.float32], bad: NDArray
         Only bad pixels are written, only good ones are read.
     bad : (ny, nx)
         Where to fill.
+    window
+        Rows from and to, columns from and to: nothing is filled around it.
     """
-    ny, nx = image.shape
+    y0, y1, x0, x1 = window
     near = _near_good(bad)
-    for y in range(ny):
-        for x in range(nx):
-            if not bad[y, x]:
-                continue
+    columns = np.empty(x1 - x0, np.int64)
+    for y in range(y0, y1):
+        for x in columns[: _find(bad[y], x0, x1, columns)]:
             total, spread, norm = 0.0, 0.0, 0.0
             if near[y // REACH, x // REACH]:
                 for line in range(4):
@@ -91,6 +119,23 @@ def fill(image: NDArray[np.float32], variance: NDArray[np.float32], bad: NDArray
                     norm += weight
             image[y, x] = total / norm if norm > 0.0 else 0.0
             variance[y, x] = spread / norm if norm > 0.0 else 0.0
+
+
+@njit(nogil=True, cache=True)
+def _find(bad: NDArray[np.bool_], x0: int, x1: int, columns: NDArray[np.int64]) -> int:
+    """List the bad pixels of a row, from x0 to x1; return their number. Good runs are passed quickly."""
+    count = 0
+    for start in range(x0, x1, _RUN):
+        run = bad[start : min(start + _RUN, x1)]
+        some = False
+        for x in range(run.size):
+            some |= run[x]
+        if some:
+            for x in range(run.size):
+                if run[x]:
+                    columns[count] = start + x
+                    count += 1
+    return count
 
 
 @njit(nogil=True, cache=True)

@@ -24,20 +24,19 @@ def spread_mask(mask: Mask, reject: int, half: int, spread: Mask) -> None:
         Output: the bits for positions from (y, x) to (y + 1, x + 1).
     """
     ny, nx = mask.shape
+    column = np.zeros(nx + 2 * half, np.int32)  # of all rows, with nothing on either side
     for y in range(ny):
-        spread[y] = 0
+        column[half : half + nx] = 0
         for yy in range(max(0, y - half + 1), min(ny, y + half + 1)):
-            keep = -1 if yy == y or yy == y + 1 else reject
-            for x in range(nx):
-                spread[y, x] |= mask[yy, x] & keep
-    column = np.empty(nx, np.int32)
-    for y in range(ny):
-        row = spread[y]
-        column[:] = row
-        row[: nx - 1] |= column[1:]
-        for shift in range(2, half + 1):
-            for x in range(nx - shift):
-                row[x] |= column[x + shift] & reject
-        for shift in range(1, half):
-            for x in range(shift, nx):
-                row[x] |= column[x - shift] & reject
+            _add(mask[yy], -1 if yy == y or yy == y + 1 else reject, column[half : half + nx])
+        spread[y] = 0
+        for shift in range(1 - half, half + 1):
+            _add(column[half + shift :], -1 if shift == 0 or shift == 1 else reject, spread[y])
+
+
+@njit(nogil=True, cache=True)
+def _add(bits: NDArray[np.int32], keep: int, total: NDArray[np.int32]) -> None:
+    """Add bits, of those that are kept, to a total."""
+    kept = np.int32(keep)
+    for x in range(total.size):
+        total[x] |= bits[x] & kept

@@ -1,25 +1,22 @@
 """An exposure on the pixel grid of a patch."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from coaddc.kernels.fill import MARGIN, fill, find_bad
-from coaddc.kernels.interpolants import Interpolant1d
-from coaddc.kernels.prefilter import prefilter
+from coaddc.kernels.fill import MARGIN
 from coaddc.kernels.resample import resample
-from coaddc.kernels.spread import spread_mask
 from coaddc.model.assembly import Interpolant
 from coaddc.model.geom import Box, blocks
 from coaddc.model.images import Exposure, Image, Mask, Pixels, Warp
-from coaddc.model.mask import bit, bits
+from coaddc.model.mask import bit
 from coaddc.ops.interpolant import interpolant_1d
 from coaddc.ops.orientation import Orientation
 from coaddc.ops.pixel_map import PixelMap
+from coaddc.ops.section import read_section
 
 #: Rows and columns that are worked on at a time: what they need stays in the processor's caches.
 BLOCK = (256, 1024)
-
-#: Planes whose pixels are replaced before they are interpolated, and spread over all that they touch.
-REJECT = ("BAD", "SAT", "CR", "NO_DATA")
 
 
 def warp(
@@ -67,32 +64,48 @@ def warp(
     scheme = interpolant_1d(interpolant)
     turn = Orientation.of(pixel_map)
     nodes = turn.nodes(pixel_map.nodes)
-    margin = scheme.margin + MARGIN
-    source = _Held(exposure, needed.grow(margin)) if exposure.row.compressed else exposure
+    source = _Held(exposure, needed.grow(scheme.margin + MARGIN)) if exposure.row.compressed else exposure
     made = Warp(part, *_no_data(part.shape))
-    for block in blocks(part, BLOCK):
-        needed = pixel_map.source_box(block)
-        if needed is None:
-            continue
-        section = turn.box(needed.grow(scheme.margin))
-        read = source.read(needed.grow(margin).clip(Box.of_shape(exposure.shape)))
-        resample(
-            scheme.weights,
-            scheme.variances,
-            scheme.sizes,
-            _prepare(_filled(turn.pixels(read)), section, turn.limits, scheme),
-            (section.y0, section.x0),
-            turn.limits,
-            nodes,
-            pixel_map.active,
-            (pixel_map.step, *pixel_map.origin),
-            (part.y0, part.x0),
-            (block.y0 - part.y0, block.y1 - part.y0, block.x0 - part.x0, block.x1 - part.x0),
-            weight,
-            bit("NO_DATA"),
-            (made.image, made.variance, made.mask, made.weight),
-        )
+    for piece in _pieces(pixel_map, part):
+        section = read_section(source.read, turn, piece.needed, scheme)
+        for block in blocks(piece.box, BLOCK):
+            resample(
+                scheme.weights,
+                scheme.variances,
+                scheme.sizes,
+                (section.image, section.variance, section.mask),
+                (section.box.y0, section.box.x0),
+                turn.limits,
+                nodes,
+                pixel_map.active,
+                (pixel_map.step, *pixel_map.origin),
+                (part.y0, part.x0),
+                (block.y0 - part.y0, block.y1 - part.y0, block.x0 - part.x0, block.x1 - part.x0),
+                weight,
+                bit("NO_DATA"),
+                (made.image, made.variance, made.mask, made.weight),
+            )
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a warp, and the pixels of the exposure that enclose its positions."""
+
+    box: Box
+    needed: Box
+
+
+def _pieces(pixel_map: PixelMap, box: Box) -> list[_Piece]:
+    """Cut a box into pieces by rows, or into blocks, whichever needs the fewer pixels of the exposure.
+
+    A box that is turned against the exposure encloses little of what encloses it.
+    """
+    cuts = [
+        [_Piece(part, needed) for part in blocks(box, shape) if (needed := pixel_map.source_box(part))]
+        for shape in (box.shape, BLOCK)
+    ]
+    return min(cuts, key=lambda pieces: sum(piece.needed.grow(MARGIN).area for piece in pieces))
 
 
 class _Held:
@@ -115,41 +128,3 @@ def _no_data(shape: tuple[int, int]) -> tuple[Image, Image, Mask, Image]:
         np.full(shape, bit("NO_DATA"), np.int32),
         np.zeros(shape, np.float32),
     )
-
-
-def _prepare(
-    pixels: Pixels, section: Box, limits: tuple[int, int], scheme: Interpolant1d
-) -> tuple[Image, Image, Mask]:
-    """Make the pixels of a section ready: edges mirrored, image prefiltered, mask spread.
-
-    Whatever lies within the section does not depend on where the section ends.
-    """
-    whole = Box.of_shape(limits)
-    inside = section.clip(whole)
-    slices = inside.within(pixels.box)
-    pad = ((inside.y0 - section.y0, section.y1 - inside.y1), (inside.x0 - section.x0, section.x1 - inside.x1))
-    image, variance = (
-        np.pad(plane[slices], pad, mode="reflect") for plane in (pixels.image, pixels.variance)
-    )
-    if scheme.prefiltered:
-        prefilter(image)
-    mask = np.empty(image.shape, np.int32)
-    half = min(2, scheme.taps // 2)
-    spread_mask(np.pad(pixels.mask[slices], pad), bits(REJECT), half, mask)
-    rows = np.arange(section.y0, section.y1)
-    columns = np.arange(section.x0, section.x1)
-    reach = scheme.taps // 2
-    edge_y = (rows < reach - 1) | (rows + reach >= whole.y1)
-    edge_x = (columns < reach - 1) | (columns + reach >= whole.x1)
-    mask[edge_y[:, None] | edge_x] |= bit("EDGE")
-    return image, variance, mask
-
-
-def _filled(pixels: Pixels) -> Pixels:
-    """Return a copy with bad pixels replaced; those that only their values betray get BAD."""
-    image = np.array(pixels.image, np.float32, order="C")
-    variance = np.array(pixels.variance, np.float32, order="C")
-    mask = np.array(pixels.mask, np.int32, order="C")
-    bad = find_bad(image, variance, mask, bits(REJECT), bit("BAD"))
-    fill(image, variance, bad)
-    return Pixels(pixels.box, image, variance, mask)

@@ -11,7 +11,8 @@ from coaddc.model.mask import bit, bits
 from coaddc.model.psf import Moffat
 from coaddc.model.wcs import Wcs
 from coaddc.ops.pixel_map import pixel_map
-from coaddc.ops.warp import REJECT, warp
+from coaddc.ops.section import REJECT
+from coaddc.ops.warp import warp
 from coaddc.sim.field import distorted_wcs, noise_field
 from coaddc.sim.memory import MemoryExposure
 

@@ -24,6 +24,11 @@ from coaddc.model.geom import Box
 # them changed, so header work, short and under the interpreter lock anyway, is done by one thread at a time.
 _ONE_AT_A_TIME = threading.RLock()
 
+# Memory that has been touched before, which each thread reads into: touching new memory takes longer than
+# reading does. What is larger than a strip of an image is not kept.
+_SCRATCH = threading.local()
+_KEPT = 2**22
+
 _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, zlib.error, fits.VerifyError)
 
 
@@ -124,8 +129,11 @@ class Plane:
             raise DataError(f"{self.path}[{self.hdu}]: pixels cannot be read: {error}") from error
 
     def _rows(self, dtype: str, y0: int, y1: int) -> NDArray[Any]:
-        """Return whole rows as they are on disk; read, not mapped: a page that is mapped costs a fault."""
-        rows = np.empty((y1 - y0, self.shape[1]), dtype)
+        """Return whole rows as they are on disk, in the thread's scratch memory.
+
+        They are read, not mapped: a page that is mapped costs a fault.
+        """
+        rows = _scratch((y1 - y0, self.shape[1]), np.dtype(dtype))
         with self.path.open("rb", buffering=0) as file:
             file.seek(self.offset + y0 * self.shape[1] * rows.itemsize)
             wanted = rows.reshape(-1).view(np.uint8).data
@@ -156,6 +164,17 @@ class Plane:
         if self.blank is not None and raw.dtype.kind != "f":
             value[raw == self.blank] = np.nan
         return value
+
+
+def _scratch(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return memory that the thread may use until it asks for some again."""
+    size = shape[0] * shape[1] * dtype.itemsize
+    memory: NDArray[np.uint8] | None = getattr(_SCRATCH, "memory", None)
+    if memory is None or memory.size < size:
+        memory = np.empty(size, np.uint8)
+        if size <= _KEPT:
+            _SCRATCH.memory = memory
+    return memory[:size].view(dtype).reshape(shape)
 
 
 def plane(hdus: Any, hdu: int, path: Path) -> Plane:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,9 @@ NOISE_ROWS = (64, 16)
 
 #: Rows that are looked at together: little enough for the processor's caches.
 STRIP = 128
+
+#: Codes of a file's mask that are looked up in a table: nearly all masks have no higher ones.
+_LISTED = 2**16
 
 #: Floats, single or double precision as the file has them.
 Floats = NDArray[Any]
@@ -96,8 +100,10 @@ class PixelReader:
         raw, mask, variance = self._load(box)
         image = raw - self.sky.read(box) if self._has_sky else raw
         variance = self._variance(variance, image)
-        lost = ~(np.isfinite(image) & np.isfinite(variance) & (variance > 0.0))
-        mask |= lost * np.int32(bit("NO_DATA"))
+        known = np.isfinite(image)
+        known &= np.isfinite(variance)
+        known &= variance > 0.0
+        _mark(mask, ~known, "NO_DATA")
         return image, variance, mask
 
     def hold(self) -> None:
@@ -190,12 +196,12 @@ class PixelReader:
         mask: Mask = np.zeros(box.shape, np.int32)
         if described.mask is not None:
             translate(described.mask.read(box), described.mask_bits, source.kind, mask)
-        mask |= ~np.isfinite(raw) * np.int32(bit("NO_DATA"))
+        _mark(mask, ~np.isfinite(raw), "NO_DATA")
         if source.blank is not None:
-            mask |= (raw == source.blank) * np.int32(bit("NO_DATA"))
+            _mark(mask, raw == source.blank, "NO_DATA")
         saturation = described.headers.number(source.saturation)
         if math.isfinite(saturation):
-            mask |= (raw >= saturation) * np.int32(bit("SAT"))
+            _mark(mask, raw >= saturation, "SAT")
         return mask
 
     def _sky_variance(self, box: Box) -> Floats | None:
@@ -226,6 +232,12 @@ class PixelReader:
         return variance
 
 
+def _mark(mask: Mask, where: NDArray[np.bool_], plane: str) -> None:
+    """Set the bit of a plane; nearly always there is nothing to set."""
+    if where.any():
+        np.bitwise_or(mask, np.int32(bit(plane)), out=mask, where=where)
+
+
 def _floats(plane: NDArray[Any]) -> Floats:
     """Return pixels as floats, of single precision only where the file has no better."""
     return plane if plane.dtype == np.float32 else plane.astype(np.float64, copy=False)
@@ -247,6 +259,25 @@ def translate(
     """
     if not raw.any() and kind is not MaskKind.codes:
         return
+    lowest, highest = int(raw.min()), int(raw.max())
+    if lowest >= 0 and highest < _LISTED:
+        mask |= _bits_of_codes(tuple(planes.items()), kind)[raw]
+    else:
+        _translate(raw, planes, kind, mask)
+
+
+@cache
+def _bits_of_codes(planes: tuple[tuple[str, tuple[int, ...]], ...], kind: MaskKind) -> Mask:
+    """Return coaddc's bits for each of the lowest codes of a file."""
+    found: Mask = np.zeros(_LISTED, np.int32)
+    _translate(np.arange(_LISTED), dict(planes), kind, found)
+    return found
+
+
+def _translate(
+    raw: NDArray[np.generic], planes: Mapping[str, tuple[int, ...]], kind: MaskKind, mask: Mask
+) -> None:
+    """Set the bits plane by plane, whatever the codes."""
     values = raw.astype(np.int64)
     for name, numbers in planes.items():
         if kind is MaskKind.cards and name not in PLANES:
@@ -255,16 +286,20 @@ def translate(
             hit = np.isin(values, numbers)
         else:
             hit = (values & sum(1 << number for number in set(numbers))) != 0
-        mask |= hit * np.int32(bit(name))
+        _mark(mask, hit, name)
 
 
 def _to_variance(value: Floats, kind: VarianceKind) -> Floats:
-    """Return the variance; infinite where there is no data."""
+    """Turn what a file says into the variance, in place; infinite where there is no data."""
+    none = ~(value > 0.0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         match kind:
             case VarianceKind.variance:
-                return np.where(value > 0.0, value, np.inf)
+                pass
             case VarianceKind.inverse_variance:
-                return np.where(value > 0.0, 1.0 / value, np.inf)
+                np.reciprocal(value, out=value)
             case VarianceKind.standard_deviation:
-                return np.where(value > 0.0, value**2, np.inf)
+                np.square(value, out=value)
+    if none.any():
+        value[none] = np.inf
+    return value
