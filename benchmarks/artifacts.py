@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from coaddc.model.assembly import ArtifactsSection, Rejection, StackSection
 from coaddc.model.images import Stacked, Warp
 from coaddc.model.mask import bit
+from coaddc.ops.artifact_difference import compare
 from coaddc.ops.artifacts import find_artifacts, make_template
 from coaddc.ops.mean import MeanStack
 
@@ -121,16 +122,21 @@ def _stars_row(result: Result) -> str:
     )
 
 
+def _found(warps: Sequence[Warp], template: Stacked, width: float) -> list[Flags]:
+    compared = compare(dict(enumerate(warps)), template, OPTIONS)
+    return [mask.flags for mask in find_artifacts(compared, OPTIONS, width).values()]
+
+
 def judge(scene: Scene, made: list[Visit]) -> Result:
     """Find the artifacts of visits with light and without, and compare with what was injected."""
     clean = [visit.matched for visit in made]
     spoilt = [visit.spoilt()[1] for visit in made]
     start = time.process_time()
     template = make_template(spoilt, scene.box, OPTIONS)
-    masks = find_artifacts(spoilt, template, OPTIONS, scene.width)
+    masks = _found(spoilt, template, scene.width)
     seconds = time.process_time() - start
     still = make_template(clean, scene.box, OPTIONS)
-    false, sky = find_artifacts(clean, still, OPTIONS, scene.width), still.image
+    false, sky = _found(clean, still, scene.width), still.image
     scores = {kind: Score() for kind in LIGHTS}
     right = flagged = 0
     for visit, mask in zip(made, masks, strict=True):

@@ -87,10 +87,13 @@ class Chains:
     def run(self, tasks: Sequence[Task], box: Box, known: Mapping[str, Value] = NOTHING) -> dict[str, Value]:
         """Run one visit's tasks, inputs first, on a tile; return all their results by digest.
 
-        ``known`` holds results from before, by digest, that they may need.
+        ``known`` holds results from before, by digest, that they may need; what it holds is not made again.
         """
         values: dict[str, Value] = {}
         for task in tasks:
+            if task.digest in known:
+                values[task.digest] = known[task.digest]
+                continue
             inputs = [values.get(i.digest, known.get(i.digest)) for i in task.inputs]
             failed = next((value for value in inputs if isinstance(value, Failure)), None)
             with self.meter.of(kind(task)):
@@ -212,7 +215,7 @@ def _subject(task: Task) -> str:
 
 
 def by_visit(tasks: Sequence[Task], visits: Mapping[str, int | None]) -> list[list[Task]]:
-    """Part ordered tasks into one chain a visit; what gathers visits is left out."""
+    """Part ordered tasks of visits into one chain for each."""
     chains: dict[int, list[Task]] = {}
     for task in tasks:
         visit = visits[task.digest]

@@ -11,30 +11,23 @@ from numpy.typing import NDArray
 from coaddc.model.geom import Box
 from coaddc.model.images import Warp
 from coaddc.model.mask import bit
-from coaddc.ops.artifact_runs import runs
+from coaddc.ops.artifact_runs import RunMask, mask_of
 
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """What was found on the warps of one tile: for each visit, where its mask lies, and the mask."""
+    """What was found on the warps of a patch, by visit."""
 
-    masks: Mapping[int, tuple[Box, NDArray[np.bool_]]]
+    masks: Mapping[int, RunMask]
 
     def reject(self, visit: int, warp: Warp) -> Warp:
         """Return a visit's warp with CLIPPED set where an artifact was found."""
         if visit not in self.masks:
             return warp
-        box, found = self.masks[visit]
-        part = warp.box.clip(box)
-        mask = warp.mask.copy()
-        mask[part.within(warp.box)][found[part.within(box)]] |= bit("CLIPPED")
-        return replace(warp, mask=mask)
+        found = mask_of(self.masks[visit].runs, warp.box)
+        return replace(warp, mask=np.where(found, warp.mask | bit("CLIPPED"), warp.mask))
 
-    def within(self, tile: Box) -> dict[int, NDArray[np.int32]]:
-        """Return what lies in a tile, as runs of pixels, for the visits that have any."""
-        parts = {visit: (box.clip(tile), box, found) for visit, (box, found) in self.masks.items()}
-        found_runs = {
-            visit: runs(np.ascontiguousarray(found[part.within(box)]), part)
-            for visit, (part, box, found) in parts.items()
-        }
-        return {visit: found for visit, found in found_runs.items() if len(found)}
+    def within(self, box: Box) -> dict[int, NDArray[np.int32]]:
+        """Return what lies in a box, as runs of pixels, for the visits that have any."""
+        found = {visit: mask.within(box) for visit, mask in self.masks.items()}
+        return {visit: runs for visit, runs in found.items() if len(runs)}

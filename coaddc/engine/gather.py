@@ -11,7 +11,7 @@ from coaddc.model.dcr import Observed
 from coaddc.model.geom import Box
 from coaddc.model.images import Stacked, Warp
 from coaddc.model.psf import Floats
-from coaddc.ops.artifacts import find_artifacts
+from coaddc.ops.artifact_difference import Compared, compare
 from coaddc.ops.dcr import solve_subbands
 from coaddc.ops.mean import Run
 from coaddc.ops.stack import STACKS, Stack
@@ -26,7 +26,7 @@ class Subbands:
 
 
 #: What a gathering task makes of one tile.
-Gathered = Stacked | Artifacts | Subbands | Failure
+Gathered = Stacked | Compared | Subbands | Failure
 
 #: Gives the correlation of the noise of a visit's warp, by the task that makes it.
 Correlation = Callable[[Task], Floats]
@@ -46,6 +46,8 @@ class Gathering:
         Visit of each task that is of one visit, None for the others.
     correlation
         See `Correlation`.
+    found
+        The artifacts that were found, or why none were, by the task that finds them.
     failure
         Why it cannot be made.
     """
@@ -54,6 +56,7 @@ class Gathering:
     box: Box
     visits: Mapping[str, int | None]
     correlation: Correlation
+    found: Mapping[str, Artifacts | Failure]
     failure: Failure | None = None
     _stack: Stack | None = field(init=False, default=None)
     _kept: list[tuple[int, Warp]] = field(init=False, default_factory=list)
@@ -61,23 +64,37 @@ class Gathering:
     def __post_init__(self) -> None:
         if self.task.op == "stack":
             self._stack = STACKS[self.task.subject.statistic](self.task.subject, self.box)
+        for artifacts in self._artifacts:
+            if isinstance(artifacts, Failure):
+                self.failure = self.failure or artifacts
 
     @property
     def waits(self) -> list[str]:
-        """The gathering tasks whose results it needs."""
-        return [t.digest for t in self.task.inputs if self.visits[t.digest] is None]
+        """The gathering tasks of the same tile whose results it needs."""
+        return [t.digest for t in self.task.inputs if self.visits[t.digest] is None and t.op != "artifacts"]
+
+    @property
+    def _artifacts(self) -> list[Artifacts | Failure]:
+        return [self.found[t.digest] for t in self.task.inputs if t.op == "artifacts"]
 
     def take(self, values: Mapping[str, Value]) -> None:
-        """Take the warp of one visit; it is kept only where something else must be known first."""
+        """Take the warp of one visit, without its artifacts; what looks at all visits together keeps it."""
         for source in self.task.inputs:
             value, visit = values.get(source.digest), self.visits[source.digest]
             if isinstance(value, Failure):
                 self.failure = self.failure or value
             elif isinstance(value, Warp) and visit is not None and self.failure is None:
-                if self._stack is None or self.waits:
-                    self._kept.append((visit, value))
+                warp = self._without_artifacts(visit, value)
+                if self._stack is None:
+                    self._kept.append((visit, warp))
                 else:
-                    self._stack.add(value)
+                    self._stack.add(warp)
+
+    def _without_artifacts(self, visit: int, warp: Warp) -> Warp:
+        for artifacts in self._artifacts:
+            if isinstance(artifacts, Artifacts):
+                warp = artifacts.reject(visit, warp)
+        return warp
 
     def finish(self, run: Run, gathered: Mapping[str, Gathered]) -> Gathered:
         """Return what comes of all that it took, and of what other gatherings made."""
@@ -93,7 +110,7 @@ class Gathering:
     def _make(self, others: list[Gathered], run: Run) -> Gathered:
         match self.task.op:
             case "artifacts":
-                return self._find(others)
+                return self._compare(others)
             case "dcr":
                 return self._disentangle(others, run)
             case "subband":
@@ -101,34 +118,17 @@ class Gathering:
                 part: Stacked = found.parts[self.task.params["number"]]
                 return part
         assert self._stack is not None
-        return self._combine(self._stack, others, run)
-
-    def _combine(self, stack: Stack, others: list[Gathered], run: Run) -> Stacked:
-        for warp in self._mended(others).values():
-            stack.add(warp)
-        self._kept.clear()
-        return stack.finish(run)
-
-    def _mended(self, others: list[Gathered]) -> dict[int, Warp]:
-        """Return the warps that were kept, by visit, without the artifacts that were found on them."""
-        mended = dict(self._kept)
-        for artifacts in (other for other in others if isinstance(other, Artifacts)):
-            mended = {visit: artifacts.reject(visit, warp) for visit, warp in mended.items()}
-        return mended
+        return self._stack.finish(run)
 
     def _disentangle(self, others: list[Gathered], run: Run) -> Subbands:
         mean = next(other for other in others if isinstance(other, Stacked))
         tasks = {self.visits[t.digest]: t for t in self.task.inputs}
-        observed = [
-            Observed(visit, warp, self.correlation(tasks[visit]))
-            for visit, warp in self._mended(others).items()
-        ]
+        observed = [Observed(visit, warp, self.correlation(tasks[visit])) for visit, warp in self._kept]
         self._kept.clear()
         return Subbands(solve_subbands(observed, mean, self.task.subject, self.task.params["margin"], run))
 
-    def _find(self, others: list[Gathered]) -> Artifacts:
+    def _compare(self, others: list[Gathered]) -> Compared:
         template = next(other for other in others if isinstance(other, Stacked))
-        fwhm = self.task.params["fwhm"]
-        masks = find_artifacts([warp for _, warp in self._kept], template, self.task.subject, fwhm)
-        pairs = zip(self._kept, masks, strict=True)
-        return Artifacts({visit: (warp.box, mask) for (visit, warp), mask in pairs})
+        compared = compare(dict(self._kept), template, self.task.subject)
+        self._kept.clear()
+        return compared

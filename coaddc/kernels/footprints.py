@@ -75,29 +75,6 @@ def label(plane: Float32, high: float, low: float, smallest: int, labels: Int32)
 
 
 @jit
-def tally(labels: Int32, flags: Flags, count: int, sizes: Int32, hits: Int32) -> None:
-    """Count the pixels of each footprint, and those of them that are flagged.
-
-    Parameters
-    ----------
-    labels, flags : (ny, nx)
-        From `label`, and what to count.
-    count
-        Number of footprints.
-    sizes, hits : (count + 1,)
-        Zeros; outputs by number, [0] unused.
-    """
-    ny, nx = labels.shape
-    for y in range(ny):
-        for x in range(nx):
-            number = abs(labels[y, x])
-            if number:
-                sizes[number] += 1
-                if flags[y, x]:
-                    hits[number] += 1
-
-
-@jit
 def find_runs(mask: Flags, y0: int, x0: int, runs: Int32) -> int:
     """List the runs of set pixels along rows.
 

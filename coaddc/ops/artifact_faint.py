@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import scipy
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from coaddc.model.geom import Box
 from coaddc.ops.artifact_epochs import Epochs, Thresholds, rare
-from coaddc.ops.ghosts import bright_part
+from coaddc.ops.artifact_runs import RunMask
 
 Plane = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -27,13 +27,13 @@ SIGMAS = 2.3548
 
 
 def faint_sources(
-    planes: Sequence[Plane],
+    planes: Iterable[Plane],
     boxes: Sequence[Box],
-    masks: Sequence[Flags],
+    masks: Iterable[Flags],
     epochs: Epochs,
     thresholds: tuple[float, int],
     fwhm: float,
-) -> list[Flags]:
+) -> list[RunMask]:
     """Return the pixels of faint compact light that only few visits show.
 
     The noise of matched warps is correlated as their kernels made it, and that of the template otherwise: so
@@ -55,9 +55,8 @@ def faint_sources(
         Of the PSF of the warps, pixels.
     """
     high, smallest = thresholds
-    smooth = [_smoothed(plane, mask, fwhm / SIGMAS) for plane, mask in zip(planes, masks, strict=True)]
-    found = rare(smooth, boxes, epochs, Thresholds(high, LOW * high, smallest))
-    return [bright_part(flags, plane, LOW) for flags, plane in zip(found, smooth, strict=True)]
+    smooth = (_smoothed(plane, mask, fwhm / SIGMAS) for plane, mask in zip(planes, masks, strict=True))
+    return rare(smooth, boxes, epochs, Thresholds(high, LOW * high, smallest, part=LOW))
 
 
 def _smoothed(plane: Plane, mask: Flags, sigma: float) -> Plane:

@@ -1,5 +1,9 @@
 """Masks in the compact form in which they are kept: runs of pixels along rows."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,14 +46,38 @@ def mask_of(found: Runs, box: Box) -> Flags:
     return flags
 
 
-def join_runs(parts: list[Runs]) -> Runs:
-    """Return the runs of several boxes together, by row, then by column; those that meet are one."""
-    found = np.concatenate([*parts, np.empty((0, 3), np.int32)])
-    found = found[np.lexsort((found[:, 1], found[:, 0]))]
-    joined: list[tuple[int, int, int]] = []
-    for y, x0, x1 in found.tolist():
-        if joined and joined[-1][0] == y and x0 <= joined[-1][2]:
-            joined[-1] = (y, joined[-1][1], max(x1, joined[-1][2]))
-        else:
-            joined.append((y, x0, x1))
-    return np.array(joined, np.int32).reshape(-1, 3)
+@dataclass(frozen=True, slots=True)
+class RunMask:
+    """The mask of a box, as runs: what few pixels have takes little memory.
+
+    Attributes
+    ----------
+    box
+        Which, in pixels of the tract.
+    runs : (k, 3)
+        See `runs`.
+    """
+
+    box: Box
+    runs: Runs
+
+    @classmethod
+    def of(cls, flags: Flags, box: Box) -> RunMask:
+        """Make it of flags (ny, nx)."""
+        return cls(box, runs(np.ascontiguousarray(flags), box))
+
+    @property
+    def flags(self) -> Flags:
+        """Its pixels (ny, nx)."""
+        return mask_of(self.runs, self.box)
+
+    def __or__(self, other: RunMask) -> RunMask:
+        """Return what is in this mask or in another one of the same box."""
+        if not len(self.runs) or not len(other.runs):
+            return self if len(self.runs) else other
+        return RunMask.of(self.flags | other.flags, self.box)
+
+    def within(self, box: Box) -> Runs:
+        """Return the runs of what lies in a part of the box."""
+        part = self.box.clip(box)
+        return runs(mask_of(self.runs, part), part)

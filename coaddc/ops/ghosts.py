@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import scipy
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from coaddc.model.geom import Box
 from coaddc.ops.artifact_epochs import Epochs, Thresholds, rare
+from coaddc.ops.artifact_runs import RunMask
 
 Plane = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -23,8 +24,8 @@ LOW, SMALLEST = 0.4, 6
 
 
 def ghosts(
-    planes: Sequence[Plane], boxes: Sequence[Box], masks: Sequence[Flags], epochs: Epochs, nsigma: float
-) -> list[Flags]:
+    planes: Iterable[Plane], boxes: Sequence[Box], masks: Sequence[RunMask], epochs: Epochs, nsigma: float
+) -> list[RunMask]:
     """Return the pixels of wide faint light that only few visits show.
 
     Means over bins, counted from the first pixel of the tract so that all visits have the same, go through
@@ -46,10 +47,10 @@ def ghosts(
     """
     coarse = [_bins(box) for box in boxes]
     whole = _bins(epochs.box)
-    smooth = [
-        _smoothed(plane, mask, box, bins)
+    smooth = (
+        _smoothed(plane, mask.flags, box, bins)
         for plane, mask, box, bins in zip(planes, masks, boxes, coarse, strict=True)
-    ]
+    )
     at = [
         np.clip(np.arange(a, b) * BIN + BIN // 2 - c, 0, n - 1)
         for a, b, c, n in (
@@ -59,17 +60,8 @@ def ghosts(
     ]
     middle = np.ix_(*at)
     few = Epochs(whole, epochs.count[middle], epochs.limit[middle], epochs.fraction)
-    found = rare(smooth, coarse, few, Thresholds(nsigma, LOW * nsigma, SMALLEST))
-    kept = [bright_part(flags, plane, LOW) for flags, plane in zip(found, smooth, strict=True)]
-    return [_fine(flags, bins, box) for flags, bins, box in zip(kept, coarse, boxes, strict=True)]
-
-
-def bright_part(flags: Flags, plane: Plane, low: float) -> Flags:
-    """Leave out of each footprint what is below a part of its brightest place: smoothing has spread it."""
-    labels, found = scipy.ndimage.label(flags)
-    tops = scipy.ndimage.maximum(np.abs(plane), labels, np.arange(found + 1))
-    part: Flags = flags & (np.abs(plane) > low * np.atleast_1d(tops)[labels])
-    return part
+    found = rare(smooth, coarse, few, Thresholds(nsigma, LOW * nsigma, SMALLEST, part=LOW))
+    return [RunMask.of(_fine(wide.flags, wide.box, box), box) for wide, box in zip(found, boxes, strict=True)]
 
 
 def _bins(box: Box) -> Box:

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 
 from coaddc.model.run_options import EngineOptions
-from coaddc.plan.phases import adds, awaited, visits_of
+from coaddc.plan.phases import Round, awaited, late_tasks, rounds, visits_of
 from coaddc.plan.plan import Unit
 from coaddc.plan.task import Task
 
@@ -20,6 +20,8 @@ BIN = 80
 SUBBAND = 16
 #: Pixels of a square in which sub-bands are solved for.
 SQUARE = 660**2
+#: Bytes a pixel of the patch that the finder of artifacts needs of each visit, and of one that it looks at.
+COMPARED, FINDING = 2, 24
 #: Ops that need pixels beyond those they give, as far as their parameter ``half`` says.
 SPREADING = frozenset({"match", "filter", "proper"})
 #: Ops that look at the warps of all visits together.
@@ -34,15 +36,19 @@ GIB = 1 << 30
 def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
     """Return the rows of a tile, and the bytes that working on one is projected to take.
 
-    Results do not depend on the cut.
+    Results do not depend on the cut. Warps that wait for artifacts do so in memory where all of the patch is
+    one tile; else they are made again.
     """
     rows, columns = unit.patch.box.shape
     workers = engine.workers or os.cpu_count() or 1
-    pixel, fixed = _pixel(unit, workers), _fixed(unit, workers)
-    room = int(engine.memory * GIB) - fixed
-    halo = halo_of(unit.tasks) + margin_of(unit.tasks)
-    most = max(room // (pixel * (columns + 2 * halo)) - 2 * halo, SMALLEST)
-    tiles = -(-rows // min(rows, engine.tile or min(most, _enough(unit, halo))))
+    fixed, halo = _fixed(unit, workers), halo_of(unit.tasks) + margin_of(unit.tasks)
+    room, held = int(engine.memory * GIB) - fixed, awaited(unit.tasks)
+    for again in (False, True) if held else (False,):
+        pixel = _pixel(unit, workers, frozenset() if again else held)
+        most = max(room // (pixel * (columns + 2 * halo)) - 2 * halo, SMALLEST)
+        tiles = max(-(-rows // min(rows, engine.tile or min(most, _enough(unit, halo)))), 1 + again)
+        if tiles == 1:
+            break
     chosen = -(-rows // tiles)  # all alike: a narrow last one would see little of what crosses it
     return chosen, fixed + pixel * (columns + 2 * halo) * (chosen + 2 * halo)
 
@@ -53,19 +59,28 @@ def spare_sums(unit: Unit, engine: EngineOptions) -> int:
     workers = engine.workers or os.cpu_count() or 1
     halo = halo_of(unit.tasks) + margin_of(unit.tasks)
     area = (columns + 2 * halo) * (min(rows, engine.tile or _enough(unit, halo)) + 2 * halo)
-    room = int(engine.memory * GIB) - _fixed(unit, workers) - _pixel(unit, workers) * area
-    return max(0, room // (SUMS * area))
+    used = _fixed(unit, workers) + _pixel(unit, workers, awaited(unit.tasks)) * area
+    return max(0, (int(engine.memory * GIB) - used) // (SUMS * area))
 
 
-def _pixel(unit: Unit, workers: int) -> int:
-    """Return the bytes that a pixel of a tile takes."""
-    stacks = sum(t.op == "stack" for t in unit.tasks)
-    sums = stacks + sum(not s.whole for s in unit.sums)
-    kept = {i.digest for t in unit.tasks if _keeps(t) for i in t.inputs} | awaited(unit.tasks)
+def _pixel(unit: Unit, workers: int, held: frozenset[str]) -> int:
+    """Return the bytes that a pixel of a tile takes where these results wait for artifacts."""
+    late = late_tasks(unit.tasks)
     making = WARPING + (MATCHING if any(t.op in SPREADING for t in unit.tasks) else 0)
+    most = max(_round_pixel(unit, found, late, held) for found in rounds(unit.tasks, held))
+    products = sum(t.op == "stack" for t in unit.tasks) * PRODUCT
+    return most + products + (workers + 1) * (making + WARP)
+
+
+def _round_pixel(unit: Unit, found: Round, late: frozenset[str], held: frozenset[str]) -> int:
+    """Return the bytes that the stacks of a round over the tiles take, and the warps that they keep."""
+    waits = any(t.digest in late for t in found.gathering)
+    parts = [s for s in unit.sums if not s.whole and (s.inputs[0].digest in late) is waits]
+    stacks = sum(t.op == "stack" for t in found.gathering)
+    kept = {i.digest for t in found.gathering if _keeps(t) for i in t.inputs} | held
     waiting = 2 * (TOGETHER + _alike(unit)) if unit.sums else 0
-    pixel = sums * SUMS + stacks * PRODUCT + (len(kept) + waiting) * WARP + (workers + 1) * (making + WARP)
-    return pixel + sum(SUBBAND * len(t.params["bend"]) for t in unit.tasks if t.op == "dcr")
+    solved = sum(SUBBAND * len(t.params["bend"]) for t in found.gathering if t.op == "dcr")
+    return (stacks + len(parts)) * SUMS + (len(kept) + waiting) * WARP + solved
 
 
 def _alike(unit: Unit) -> int:
@@ -78,7 +93,15 @@ def _alike(unit: Unit) -> int:
 
 def _fixed(unit: Unit, workers: int) -> int:
     """Return the bytes that do not depend on the tile."""
-    return PRODUCT * len(unit.targets) * unit.patch.box.area + _bins(unit) + workers * _solving(unit)
+    products = PRODUCT * len(unit.targets) * unit.patch.box.area
+    return products + _bins(unit) + _finding(unit) + workers * _solving(unit)
+
+
+def _finding(unit: Unit) -> int:
+    """Return the bytes that looking for artifacts takes: on all of the patch, however it is cut."""
+    area = unit.patch.box.grow(margin_of(unit.tasks)).area
+    visits = [len(t.inputs) - 1 for t in unit.tasks if t.op == "artifacts"]
+    return area * (COMPARED * sum(visits) + FINDING) if visits else 0
 
 
 def _bins(unit: Unit) -> int:
@@ -106,11 +129,11 @@ def _enough(unit: Unit, halo: int) -> int:
 
 def _keeps(task: Task) -> bool:
     """Say whether a task needs all of its warps at once."""
-    return task.op in COMPARING or (task.op == "stack" and not adds(task))
+    return task.op in COMPARING or (task.op == "stack" and task.params["statistic"] != "mean")
 
 
 def margin_of(tasks: tuple[Task, ...]) -> int:
-    """Return how far, pixels, whole tiles must reach beyond what is kept of them."""
+    """Return how far, pixels, whole tiles must reach beyond what is kept of them, and the outermost do."""
     return max((int(t.params["margin"]) for t in tasks if t.op in COMPARING), default=0)
 
 

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
 
 from coaddc.plan.task import Task
 
 #: Ops that take what all visits give.
 GATHERING = frozenset({"background", "stack", "artifacts", "dcr", "subband", "psf", "coadd"})
+
+
+#: Those of them that work tile by tile.
+TILED = frozenset({"stack", "artifacts", "dcr", "subband"})
+
+
+@dataclass(frozen=True)
+class Round:
+    """One of the rounds over the tiles of a patch: the second one is of what waits for artifacts.
+
+    Attributes
+    ----------
+    visits
+        The tasks of visits that run, inputs first.
+    gathering
+        The tasks that take what they give.
+    """
+
+    visits: tuple[Task, ...]
+    gathering: tuple[Task, ...]
 
 
 def visits_of(tasks: Iterable[Task]) -> dict[str, int | None]:
@@ -30,21 +51,49 @@ def adds(task: Task) -> bool:
 
 
 def late_tasks(tasks: Iterable[Task]) -> frozenset[str]:
-    """Return the tasks (given inputs first) that cannot run before the artifacts of all visits are known.
-
-    Those of visits that take what was found, and all that needs them. A stack that takes it keeps its inputs
-    till then instead.
-    """
+    """Return the tasks (given inputs first) that cannot run before the artifacts of all visits are known."""
     late: set[str] = set()
     for found in tasks:
-        takes = found.op not in GATHERING and any(i.op == "artifacts" for i in found.inputs)
-        if takes or any(i.digest in late for i in found.inputs):
+        if any(i.op == "artifacts" or i.digest in late for i in found.inputs):
             late.add(found.digest)
     return frozenset(late)
 
 
 def awaited(tasks: Sequence[Task]) -> frozenset[str]:
-    """Return the tasks whose results are kept for late ones."""
+    """Return the tasks of visits whose results late ones take: kept, or else made again."""
     late = late_tasks(tasks)
-    needed = (i for found in tasks if found.digest in late for i in found.inputs)
-    return frozenset(i.digest for i in needed if i.digest not in late and i.op != "exposure")
+    needed = (i for found in tasks if found.digest in late and found.op != "psf" for i in found.inputs)
+    return frozenset(
+        i.digest for i in needed if i.digest not in late and i.op != "exposure" and i.op not in GATHERING
+    )
+
+
+def rounds(tasks: Sequence[Task], held: Set[str]) -> tuple[Round, ...]:
+    """Return the rounds over the tiles: what is made before artifacts are known, and what after that.
+
+    Parameters
+    ----------
+    tasks
+        Inputs first.
+    held
+        Those whose results are kept for the second round, which makes all others again: either `awaited` or
+        none.
+    """
+    late = late_tasks(tasks)
+    tiled = [t for t in tasks if t.op in TILED]
+    if not late:
+        return (Round(tuple([t for t in tasks if t.op not in GATHERING]), tuple(tiled)),)
+    early, after = ([t for t in tiled if (t.digest in late) is waits] for waits in (False, True))
+    first = _needed(tasks, {i.digest for t in early for i in t.inputs} | held, frozenset())
+    second = _needed(tasks, {i.digest for t in after for i in t.inputs}, held)
+    return Round(first, tuple(early)), Round(second, tuple(after))
+
+
+def _needed(tasks: Sequence[Task], wanted: Set[str], held: Set[str]) -> tuple[Task, ...]:
+    """Return the tasks of visits that are wanted, and what they need, up to those whose results are held."""
+    of_visits = [t for t in tasks if t.op not in GATHERING]
+    needed = set(wanted)
+    for found in reversed(of_visits):
+        if found.digest in needed and found.digest not in held:
+            needed |= {source.digest for source in found.inputs}
+    return tuple([t for t in of_visits if t.digest in needed])

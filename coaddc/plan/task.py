@@ -20,7 +20,7 @@ OP_VERSIONS: Mapping[str, int] = MappingProxyType(
         "filter": 2,
         "proper": 2,
         "visit": 1,
-        "artifacts": 2,
+        "artifacts": 3,
         "stack": 2,
         "dcr": 1,
         "subband": 1,

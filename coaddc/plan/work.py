@@ -10,7 +10,7 @@ import numpy as np
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.geom import Box
 from coaddc.plan.memory import halo_of, margin_of
-from coaddc.plan.phases import visits_of
+from coaddc.plan.phases import awaited, rounds, visits_of
 from coaddc.plan.plan import Unit
 from coaddc.plan.task import Task
 
@@ -35,7 +35,8 @@ def work(unit: Unit) -> dict[str, float]:
     """Return, for each kind of task of a unit, how many pixels they go through.
 
     A task of a visit goes through what the exposure covers of the patch, tile by tile with the halo; what
-    gathers visits, through all that it takes; what takes none, through the patch. It is the same measure for
+    gathers visits, through all that it takes; what takes none, through the patch. What waits for artifacts is
+    made again if there are several tiles. It is the same measure for
     what is estimated and for what was timed, so that it need only be right in proportion. Sums that means
     share count once.
     """
@@ -43,15 +44,21 @@ def work(unit: Unit) -> dict[str, float]:
     covered = _covered(unit)
     amounts: dict[str, float] = {}
     totals: Counter[str] = Counter()
-    summed = {made.name for made in unit.sums}
+    summed, times = {made.name for made in unit.sums}, _times(unit)
     for task in unit.tasks:
         amounts[task.digest] = _amount(task, amounts, visits, covered, unit.patch.box.area)
         if task.digest not in summed:
-            totals[kind(task)] += amounts[task.digest]  # type: ignore[assignment]
+            totals[kind(task)] += times.get(task.digest, 1) * amounts[task.digest]  # type: ignore[assignment]
     for made in unit.sums:
         added = sum(amounts[needed.digest] for needed in made.inputs)
         totals[SUMS] += added + len(made.parts) * unit.patch.box.area  # type: ignore[assignment]
     return dict(totals)
+
+
+def _times(unit: Unit) -> Counter[str]:
+    """Return how often each task of a visit runs on a tile."""
+    held = awaited(unit.tasks) if unit.tiles < 2 else frozenset()
+    return Counter(t.digest for found in rounds(unit.tasks, held) for t in found.visits) - Counter(held)
 
 
 def _amount(

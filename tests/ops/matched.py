@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 from coaddc.model.assembly import ArtifactsSection, Rejection
 from coaddc.model.geom import Box
 from coaddc.model.images import Warp
+from coaddc.ops.artifact_difference import compare
 from coaddc.ops.artifacts import find_artifacts, make_template
 
 #: Where the warps lie: not square, off the origin.
@@ -37,4 +38,5 @@ def empty_warp(rng: np.random.Generator, box: Box = WHOLE, noise: float = 1.0) -
 
 def found(warps: Sequence[Warp], fields: ArtifactsSection | None = None) -> list[NDArray[np.bool_]]:
     fields = fields or options()
-    return find_artifacts(warps, make_template(warps, WHOLE, fields), fields, 2.3548 * SIGMA)
+    compared = compare(dict(enumerate(warps)), make_template(warps, WHOLE, fields), fields)
+    return [mask.flags for mask in find_artifacts(compared, fields, 2.3548 * SIGMA).values()]

@@ -8,7 +8,7 @@ from coaddc.model.errors import ConfigError
 from coaddc.model.geom import Box
 from coaddc.model.images import Warp
 from coaddc.model.mask import bit
-from coaddc.ops.artifact_runs import join_runs, mask_of, runs
+from coaddc.ops.artifact_runs import mask_of, runs
 from tests.ops.matched import WHOLE, empty_warp, found, gaussian, options
 
 
@@ -163,15 +163,3 @@ def test_runs_hold_a_mask_and_give_it_back() -> None:
     wanted[:, :43] = mask[7:25, 10:]
     np.testing.assert_array_equal(mask_of(made, part), wanted)
     assert runs(np.zeros((3, 4), bool), Box.of_shape((3, 4))).shape == (0, 3)
-
-
-def test_runs_of_tiles_join_to_those_of_the_patch() -> None:
-    mask = np.random.default_rng(4).random((40, 30)) < 0.7
-    box = Box(y0=10, y1=50, x0=-20, x1=10)
-    tiles = [
-        Box(y0=10, y1=33, x0=-20, x1=-3),
-        Box(y0=10, y1=33, x0=-3, x1=10),
-        Box(y0=33, y1=50, x0=-20, x1=10),
-    ]
-    parts = [runs(np.ascontiguousarray(mask[tile.within(box)]), tile) for tile in tiles]
-    np.testing.assert_array_equal(join_runs(parts), runs(mask, box))

@@ -1,0 +1,91 @@
+"""What was made of the tiles of a patch, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coaddc.engine.chain import Failure, failure
+from coaddc.engine.found import Artifacts
+from coaddc.engine.gather import Gathered
+from coaddc.model.geom import Box
+from coaddc.model.images import Stacked
+from coaddc.ops.artifact_difference import Compared
+from coaddc.ops.artifacts import find_artifacts
+from coaddc.ops.mean import empty_stacked
+from coaddc.plan.task import Task
+
+
+@dataclass
+class Whole:
+    """What gathering tasks made of the tiles so far, by their digests.
+
+    Attributes
+    ----------
+    patch
+        The pixels of the patch.
+    stacks
+        Planes of the patch.
+    compared
+        Of each task that finds artifacts, what it is to look at: tiles, with what surrounds the patch.
+    found
+        Artifacts, or why there are none.
+    failures
+        Why there is no result.
+    """
+
+    patch: Box
+    stacks: dict[str, Stacked]
+    compared: dict[str, list[Compared]] = field(default_factory=dict)
+    found: dict[str, Artifacts | Failure] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+    def planes(self, digest: str, box: Box) -> Stacked:
+        """Return planes for a stack over a box: those of the patch itself, where they hold it."""
+        patch = self.stacks[digest]
+        return patch.part(box) if box == box.clip(patch.box) else empty_stacked(box)
+
+    def put(self, digest: str, made: Gathered, tile: Box) -> None:
+        """Put what was made of one tile into its place, if it is not there already."""
+        match made:
+            case Failure():
+                self.failures.setdefault(digest, made)
+            case Stacked() if not np.may_share_memory(made.image, self.stacks[digest].image):
+                _place(self.stacks[digest], made, tile)
+            case Compared():
+                part = _outwards(tile, made.box, self.patch)
+                self.compared.setdefault(digest, []).append(made if part == made.box else made.part(part))
+
+    def find(self, task: Task) -> None:
+        """Find artifacts, when all tiles were compared: on all of the patch, for they may be as long."""
+        parts = self.compared.pop(task.digest, [])
+        if task.digest in self.failures:
+            self.found[task.digest] = self.failures[task.digest]
+            return
+        try:
+            found = find_artifacts(Compared.join(parts), task.subject, task.params["fwhm"])
+            self.found[task.digest] = Artifacts(found)
+        except Exception as error:
+            self.found[task.digest] = failure(task.op, error)
+
+    def rejected(self, digest: str) -> Mapping[int, NDArray[np.int32]]:
+        """Return what was found on the visits of the patch, as runs of pixels."""
+        found = self.found[digest]
+        return found.within(self.patch) if isinstance(found, Artifacts) else {}
+
+
+def _outwards(tile: Box, wide: Box, patch: Box) -> Box:
+    """Return a tile with its margin where that lies outside the patch."""
+    y0 = wide.y0 if tile.y0 == patch.y0 else tile.y0
+    y1 = wide.y1 if tile.y1 == patch.y1 else tile.y1
+    return Box(y0=y0, y1=y1, x0=wide.x0, x1=wide.x1)
+
+
+def _place(whole: Stacked, part: Stacked, tile: Box) -> None:
+    """Put a tile, without its margin, into its patch."""
+    to, source = tile.within(whole.box), tile.within(part.box)
+    whole.image[to], whole.variance[to] = part.image[source], part.variance[source]
+    whole.mask[to], whole.n_image[to] = part.mask[source], part.n_image[source]
