@@ -43,7 +43,7 @@ PHASES = {
     "stack: add": ("coaddc.ops.mean:MeanStack.add",),
     "stack: sums of sums": ("coaddc.ops.mean:MeanStack.merge",),
     "stack: finish": ("coaddc.ops.mean:MeanStack.finish",),
-    "PSF and correlation": ("coaddc.engine.unit:finish_coadd",),
+    "PSF and correlation": ("coaddc.engine.unit:surroundings",),
     "write": ("coaddc.store.store:Store.publish",),
 }
 

@@ -1,4 +1,4 @@
-"""The last steps of a product: its PSF, the correlation of its noise, and the list of its inputs."""
+"""What a product is besides its pixels: its PSF, the correlation of its noise, and the list of its inputs."""
 
 from __future__ import annotations
 
@@ -89,36 +89,57 @@ class _Input:
         return FilteredInput(self.frame.psf, self.own / gain, self.task.params["half"], self.equal)
 
 
-def finish_coadd(target: Target, stacked: Stacked, psf: Task, chains: Chains) -> Coadd | Failure:
-    """Return the whole coadd of a target whose pixels are there.
+@dataclass(frozen=True)
+class Surroundings:
+    """What a coadd is besides its pixels; none of it depends on them.
+
+    Attributes
+    ----------
+    psf, correlation, inputs
+        As in `coaddc.model.images.Coadd`.
+    """
+
+    psf: CellPsfs
+    correlation: Floats
+    inputs: tuple[CoaddInput, ...]
+
+    def around(self, target: Target, stacked: Stacked) -> Coadd:
+        """Return the whole coadd of a target whose pixels are there."""
+        request = target.request
+        return Coadd(
+            data_id=dict(request.data_id),
+            stacked=stacked,
+            wcs=request.patch.wcs,
+            psf=self.psf,
+            correlation=self.correlation,
+            inputs=self.inputs,
+        )
+
+
+def surroundings(target: Target, chains: Chains) -> Surroundings | Failure:
+    """Return what a target's coadd is besides its pixels, or why there will be no coadd.
 
     Parameters
     ----------
     target
-        What it is.
-    stacked
-        Its pixels.
-    psf
-        Its psf task, whose inputs are the warps of its exposures, convolved or not.
+        What it is. The inputs of its psf task are the warps of its exposures, convolved or not.
     chains
         Gives the exposures, and what their warps were convolved with.
     """
+    psf = target.task.inputs[1]
     inputs = []
     for task in psf.inputs:
         found = _input(task, chains, equal=psf.params["equal"])
         if isinstance(found, Failure):
             return found
         inputs.append(found)
-    request = target.request
-    y, x = request.patch.box.centre
-    scale = request.patch.wcs.pixel_scale(y=y, x=x)
-    return Coadd(
-        data_id=dict(request.data_id),
-        stacked=stacked,
-        wcs=request.patch.wcs,
-        psf=_psf(psf, inputs, scale),
-        correlation=_correlation_of(target, inputs, scale),
-        inputs=tuple(CoaddInput(i.row, i.weight, background=chains.background(i.task)) for i in inputs),
+    patch = target.request.patch
+    y, x = patch.box.centre
+    scale = patch.wcs.pixel_scale(y=y, x=x)
+    return Surroundings(
+        _psf(psf, inputs, scale),
+        _correlation_of(target, inputs, scale),
+        tuple(CoaddInput(i.row, i.weight, background=chains.background(i.task)) for i in inputs),
     )
 
 

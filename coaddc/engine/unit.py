@@ -11,8 +11,9 @@ from coaddc.engine.background import Backgrounds
 from coaddc.engine.chain import Chains, Failure, Open, Value, by_visit, failure
 from coaddc.engine.gather import Gathered, Gathering
 from coaddc.engine.meter import Meter
+from coaddc.engine.once import Once, one_by_one
 from coaddc.engine.ordered import ordered
-from coaddc.engine.products import finish_coadd, warp_correlation
+from coaddc.engine.products import Surroundings, surroundings, warp_correlation
 from coaddc.engine.sums import TileSums
 from coaddc.engine.whole import Whole
 from coaddc.model.geom import Box
@@ -79,20 +80,27 @@ class UnitRun:
 
     def each(self, step: Callable[[], None], use: Callable[[Target, Coadd | Failure], A]) -> Iterator[A]:
         """Make all products; yield what ``use``, called in threads, makes of each."""
-        whole = self._pixels(step)
-
-        def finish(target: Target) -> A:
-            with self.meter.of("psf"):
-                coadd = self._finish(target, whole)
-            return use(target, coadd)
-
-        yield from ordered(self._pool, finish, self._unit.targets, ahead=self._workers)
-
-    def _pixels(self, step: Callable[[], None]) -> Whole:
-        """Make the pixels of all products, tile by tile."""
         if self._backgrounds.steps:
             with self.meter.of("background", self._workers):
                 self._runner.offsets.update(self._backgrounds.run(self._pool, self._workers, step))
+        around = {t.product.name: Once(partial(self._surroundings, t)) for t in self._unit.targets}
+        one_by_one(self._pool, around.values())  # between the visits: by itself it keeps one thread busy
+        whole = self._pixels(step)
+
+        def finish(target: Target) -> A:
+            return use(target, self._finish(target, around[target.product.name](), whole))
+
+        yield from ordered(self._pool, finish, self._unit.targets, ahead=self._workers)
+
+    def _surroundings(self, target: Target) -> Surroundings | Failure:
+        with self.meter.of("psf"):
+            try:
+                return surroundings(target, self._runner)
+            except Exception as error:
+                return failure(target.product.name, error)
+
+    def _pixels(self, step: Callable[[], None]) -> Whole:
+        """Make the pixels of all products, tile by tile."""
         imaging = [t for t in self._unit.tasks if t.op in ("stack", "subband")]
         whole = Whole(
             self._unit.patch.box, {t.digest: empty_stacked(Box(**t.params["box"])) for t in imaging}
@@ -148,17 +156,16 @@ class UnitRun:
         first = visit.inputs[0] if visit.op == "visit" else visit
         return warp_correlation(first, self._runner)
 
-    def _finish(self, target: Target, whole: Whole) -> Coadd | Failure:
+    def _finish(self, target: Target, around: Surroundings | Failure, whole: Whole) -> Coadd | Failure:
         """Return the whole coadd of a target, or why there is none."""
-        stack, psf = target.task.inputs
+        stack = target.task.inputs[0]
         if stack.digest in whole.failures:
             return whole.failures[stack.digest]
-        try:
-            coadd = finish_coadd(target, whole.stacks[stack.digest], psf, self._runner)
-        except Exception as error:
-            return failure(target.product.name, error)
+        if isinstance(around, Failure):
+            return around
+        coadd = around.around(target, whole.stacks[stack.digest])
         found = next((t for t in walk([stack]) if t.op == "artifacts"), None)
-        if isinstance(coadd, Failure) or found is None:
+        if found is None:
             return coadd
         template = whole.stacks[found.inputs[-1].digest]
         rejected = whole.rejected(found.digest)

@@ -76,11 +76,12 @@ class Wcs:
         """Return d(east, north)/d(x, y) in arcsec per pixel at a pixel position, shape (2, 2)."""
         ra, dec = self.to_sky(x=[x, x - 0.5, x + 0.5, x, x], y=[y, y, y, y - 0.5, y + 0.5])
         alpha, delta = np.radians(ra), np.radians(dec)
-        points = np.array([np.cos(delta) * np.cos(alpha), np.cos(delta) * np.sin(alpha), np.sin(delta)])
-        east = np.array([-np.sin(alpha[0]), np.cos(alpha[0]), 0.0])
-        north = np.cross(points[:, 0], east)
-        steps = np.stack([points[:, 2] - points[:, 1], points[:, 4] - points[:, 3]], axis=1)
-        jacobian: Floats = np.degrees(np.stack([east, north]) @ steps) * ARCSEC
+        sin_a, cos_a, sin_d, cos_d = np.sin(alpha), np.cos(alpha), np.sin(delta), np.cos(delta)
+        points = np.array([cos_d * cos_a, cos_d * sin_a, sin_d])
+        axes = np.array(  # east and north at the position itself
+            [[-sin_a[0], cos_a[0], 0.0], [-sin_d[0] * cos_a[0], -sin_d[0] * sin_a[0], cos_d[0]]]
+        )
+        jacobian: Floats = np.degrees(axes @ (points[:, 2::2] - points[:, 1::2])) * ARCSEC
         return jacobian
 
     def pixel_scale(self, *, x: float, y: float) -> float:
