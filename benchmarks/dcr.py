@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from in_memory import made_of
 from measure import markdown
 
 from coaddc import template
-from coaddc.engine.unit import UnitRun
 from coaddc.model.air import Air
 from coaddc.model.assembly import (
     ArtifactsSection,
@@ -131,13 +130,7 @@ def build(seen: Sequence[MemoryExposure], assemblies: Sequence[Assembly]) -> dic
     def opened(_: Survey, row: ExposureRow) -> MemoryExposure:
         return next(e for e in seen if e.row.digest == row.digest)
 
-    made = {}
-    with ThreadPoolExecutor(2) as pool:
-        for unit in plan.units:
-            for target, coadd in UnitRun(unit, opened, pool, 2).run(lambda: None):
-                assert isinstance(coadd, Coadd), coadd
-                made[str(target.request.assembly.keys["warp"])] = coadd
-    return made
+    return {str(product.data_id["warp"]): coadd for product, coadd in made_of(plan, opened)}
 
 
 def quadrant(angle: float) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import Any
 
 import numpy as np
 from exposures import NOISE, SCALE, SEEING
+from in_memory import made_of
 from measure import inner_square, markdown, tell, undisturbed
 from programs import machine
 from scipy.ndimage import map_coordinates
 
-from coaddc.engine.unit import UnitRun
 from coaddc.model.assembly import (
     ArtifactsSection,
     Assembly,
@@ -134,11 +133,7 @@ def coadds(
         lambda _: (set(), set()),
         EngineOptions(),
     )
-    with ThreadPoolExecutor(2) as pool:
-        made = [
-            found for unit in plan.units for found in UnitRun(unit, open_exposure, pool, 2).run(lambda: None)
-        ]
-    found = {target.product.data_id["kind"]: coadd for target, coadd in made}
+    found = {product.data_id["kind"]: coadd for product, coadd in made_of(plan, open_exposure)}
     return {name: found[name] for name in kinds}
 
 

@@ -15,6 +15,7 @@ class Meter:
         self._spent: dict[str, float] = {}
         self._lock = Lock()
         self._start = perf_counter()
+        self._stop: float | None = None
 
     @contextmanager
     def of(self, kind: str, threads: int = 1) -> Iterator[None]:
@@ -27,10 +28,15 @@ class Meter:
             with self._lock:
                 self._spent[kind] = self._spent.get(kind, 0.0) + elapsed
 
+    def stop(self) -> None:
+        """End the time that is shared out: from here on threads work for another meter too."""
+        self._stop = self._stop or perf_counter()
+
     def seconds(self, workers: int) -> dict[str, float]:
-        """Return the time of all workers since the meter was made, shared out by what was seen.
+        """Return the time of all workers since the meter was made, until it stopped, by what was seen.
 
         What nobody saw (waiting, reading ahead) is thereby shared out too: the sum is wall time by workers.
         """
-        whole, seen = workers * (perf_counter() - self._start), sum(self._spent.values())
+        whole = workers * ((self._stop or perf_counter()) - self._start)
+        seen = sum(self._spent.values())
         return {kind: whole * spent / seen for kind, spent in self._spent.items()} if seen > 0 else {}

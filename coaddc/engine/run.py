@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import islice
 
 from coaddc.engine.chain import Failure, Open, failure
 from coaddc.engine.events import Failed, Figures, Made, Publish, Report, StepDone, UnitDone, UnitStarted
@@ -40,7 +43,12 @@ def run_plan(
     """
     workers = engine.workers or os.cpu_count() or 1
     with ThreadPoolExecutor(workers, thread_name_prefix="coaddc") as pool:
+        ending = _Ending(report, workers)
         for unit in plan.units:
+            if unit.overlaps:
+                ending.give_way()
+            else:
+                ending.wait()
             run = UnitRun(unit, open_exposure, pool, workers)
             report(UnitStarted(unit, run.steps))
 
@@ -50,10 +58,47 @@ def run_plan(
 
             def step(unit: Unit = unit) -> None:
                 report(StepDone(unit))
+                ending.report_done()
 
-            for finished in run.each(step, finish):
-                report(finished)
-            report(UnitDone(unit, run.meter.seconds(workers)))
+            finishing = run.start(step, finish)
+            ending.wait()
+            ending.begin(unit, finishing, run.meter)
+        ending.wait()
+
+
+class _Ending:
+    """The end of a unit: its products are finished and published while the next unit is on its way."""
+
+    def __init__(self, report: Report, workers: int) -> None:
+        self._report = report
+        self._workers = workers
+        self._ending: tuple[Unit, Meter] | None = None
+        self._finishing: deque[Future[Made | Failed]] = deque()
+
+    def begin(self, unit: Unit, finishing: Iterable[Future[Made | Failed]], meter: Meter) -> None:
+        """Take over a unit of which there are all pixels."""
+        self._ending = unit, meter
+        self._finishing.extend(finishing)
+
+    def give_way(self) -> None:
+        """Count no more time as the unit's own: another begins."""
+        if self._ending is not None:
+            self._ending[1].stop()
+
+    def report_done(self) -> None:
+        """Report what stands by now, in order."""
+        while self._finishing and self._finishing[0].done():
+            self._report(self._finishing.popleft().result())
+        if self._ending is not None and not self._finishing:
+            unit, meter = self._ending
+            self._ending = None
+            self._report(UnitDone(unit, meter.seconds(self._workers)))
+
+    def wait(self) -> None:
+        """Wait for what there is to come, and report it."""
+        while self._ending is not None:
+            wait(islice(self._finishing, 1))
+            self.report_done()
 
 
 def _finish(target: Target, made: Coadd | Failure, publish: Publish) -> Made | Failed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -66,7 +66,7 @@ class UnitRun:
 
     @property
     def steps(self) -> int:
-        """Number of times that `run` will call ``step``."""
+        """Number of times that `start` will call ``step``."""
         return self._backgrounds.steps + len(self.tiles) * sum(map(len, self._chains))
 
     @property
@@ -74,12 +74,11 @@ class UnitRun:
         """Where its time goes."""
         return self._runner.meter
 
-    def run(self, step: Callable[[], None]) -> Iterator[tuple[Target, Coadd | Failure]]:
-        """Make all products; yield each with its coadd, or with why there is none."""
-        return self.each(step, lambda target, made: (target, made))
+    def start(self, step: Callable[[], None], use: Callable[[Target, Coadd | Failure], A]) -> list[Future[A]]:
+        """Make the pixels of all products; return what threads then make, with ``use``, of each of them.
 
-    def each(self, step: Callable[[], None], use: Callable[[Target, Coadd | Failure], A]) -> Iterator[A]:
-        """Make all products; yield what ``use``, called in threads, makes of each."""
+        ``step`` is called after each visit and tile, from this thread.
+        """
         if self._backgrounds.steps:
             with self.meter.of("background", self._workers):
                 self._runner.offsets.update(self._backgrounds.run(self._pool, self._workers, step))
@@ -90,7 +89,7 @@ class UnitRun:
         def finish(target: Target) -> A:
             return use(target, self._finish(target, around[target.product.name](), whole))
 
-        yield from ordered(self._pool, finish, self._unit.targets, ahead=self._workers)
+        return [self._pool.submit(finish, target) for target in self._unit.targets]
 
     def _surroundings(self, target: Target) -> Surroundings | Failure:
         with self.meter.of("psf"):

@@ -93,8 +93,12 @@ def _alike(unit: Unit) -> int:
 
 def _fixed(unit: Unit, workers: int) -> int:
     """Return the bytes that do not depend on the tile."""
-    products = PRODUCT * len(unit.targets) * unit.patch.box.area
-    return products + _bins(unit) + _finding(unit) + workers * _solving(unit)
+    return finishing(unit) + _bins(unit) + _finding(unit) + workers * _solving(unit)
+
+
+def finishing(unit: Unit) -> int:
+    """Return the bytes that its products take until they are in the store."""
+    return PRODUCT * len(unit.targets) * unit.patch.box.area
 
 
 def _finding(unit: Unit) -> int:

@@ -19,7 +19,7 @@ from coaddc.model.skymap import Patch
 from coaddc.plan.bench import Bench, Shop
 from coaddc.plan.dcr import check_subbands, placed_zenith
 from coaddc.plan.lower import lower as lower_request
-from coaddc.plan.memory import tile_rows
+from coaddc.plan.memory import GIB, finishing, tile_rows
 from coaddc.plan.phases import late_tasks, visits_of
 from coaddc.plan.plan import Plan, Request, Target, Unit
 from coaddc.plan.recipe import recipe
@@ -187,11 +187,17 @@ def _left(unit: Unit, targets: Sequence[Target]) -> Unit:
 
 
 def tile(plan: Plan, engine: EngineOptions) -> Plan:
-    """Cut each patch into tiles whose working set fits the memory."""
-    units = []
+    """Cut each patch into tiles whose working set fits the memory.
+
+    Where there is room for both, a unit is begun while the products of the one before are being finished.
+    """
+    units: list[Unit] = []
     for unit in plan.units:
         rows, memory = tile_rows(unit, engine)
-        units.append(replace(unit, tile_rows=rows, memory=memory))
+        before = finishing(units[-1]) if units else 0
+        overlaps = 0 < before <= engine.memory * GIB - memory
+        memory += before if overlaps else 0
+        units.append(replace(unit, tile_rows=rows, memory=memory, overlaps=overlaps))
     return replace(plan, units=tuple(units))
 
 

@@ -111,7 +111,9 @@ class Unit:
     tile_rows
         Rows of the patch to work on at a time.
     memory
-        Bytes that this is projected to take.
+        Bytes that this is projected to take, with what is there of the unit before.
+    overlaps
+        Whether it may begin while the products of the unit before are being finished.
     """
 
     patch: Patch
@@ -121,6 +123,7 @@ class Unit:
     sums: tuple[Sum, ...] = ()
     tile_rows: int = 0
     memory: int = 0
+    overlaps: bool = False
 
     @property
     def name(self) -> str:

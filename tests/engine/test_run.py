@@ -1,8 +1,8 @@
 """Plans run on exposures in memory: pixels against truth, tilings and threads against each other."""
 
 import io
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -13,10 +13,9 @@ from rich.console import Console
 from scipy.ndimage import map_coordinates
 
 from coaddc.engine.chain import Failure
-from coaddc.engine.events import Event, Failed, Figures, UnitDone
+from coaddc.engine.events import Event, Failed, Figures, StepDone, UnitDone, UnitStarted
 from coaddc.engine.report import Follower
 from coaddc.engine.run import run_plan
-from coaddc.engine.unit import UnitRun
 from coaddc.model.assembly import (
     Assembly,
     Matching,
@@ -33,6 +32,7 @@ from coaddc.model.psf import fwhm
 from coaddc.model.run_options import EngineOptions
 from coaddc.model.skymap import Patch
 from coaddc.plan.compile import compile_suite
+from coaddc.plan.memory import finishing
 from coaddc.plan.plan import Plan
 from coaddc.plan.select import Selector
 from coaddc.plan.work import kind, work
@@ -59,15 +59,25 @@ def run(
     **engine: object,
 ) -> dict[str, Coadd | Failure]:
     plan = compiled(survey, assemblies, patch, workers=workers, **engine)
-    made = {}
-    with ThreadPoolExecutor(workers) as pool:
-        for unit in plan.units:
-            steps: list[int] = []
-            current = UnitRun(unit, survey.open, pool, workers)
-            for target, coadd in current.run(lambda steps=steps: steps.append(1)):  # type: ignore[misc]
-                made[target.product.name] = coadd
-            assert len(steps) == current.steps
-    return made
+    made: dict[str, Coadd | Failure] = {}
+    steps: list[int] = []
+
+    def publish(product: Product, coadd: Coadd) -> Path:
+        made[product.name] = coadd
+        return Path(product.name)
+
+    def report(event: Event) -> None:
+        match event:
+            case UnitStarted():
+                steps.append(event.steps)
+            case StepDone():
+                steps[-1] -= 1
+            case Failed():
+                made[event.target.product.name] = Failure(event.error)
+
+    run_plan(plan, EngineOptions(workers=workers), survey.open, publish, report)
+    assert steps == [0] * len(plan.units)
+    return {target.product.name: made[target.product.name] for unit in plan.units for target in unit.targets}
 
 
 def only(made: dict[str, Coadd | Failure]) -> Coadd:
@@ -219,6 +229,37 @@ def test_the_time_of_a_unit_is_shared_out_to_its_ops(tmp_path: Path) -> None:
     assert done.seconds.keys() == {kind(task) for task in done.unit.tasks}
     assert 0 < sum(done.seconds.values()) <= 2 * wall
     assert done.seconds["warp.omoms3"] > done.seconds["exposure"]
+
+
+@pytest.mark.parametrize("room", [True, False], ids=["room for both", "room for one"])
+def test_a_unit_begins_while_the_one_before_is_published_where_there_is_room(
+    room: bool, tmp_path: Path
+) -> None:
+    survey, _ = small_survey(seed=None, visits=2)
+    patches = [replace(one_patch(), x=k, sequence=k) for k in range(2)]
+    (alone,) = compiled(survey, [assembly()], patches[0], workers=2).units
+    engine = EngineOptions(workers=2, memory=(alone.memory + finishing(alone) - (not room)) / 2**30)
+    plan = compile_suite(
+        [assembly()], Selector(survey.table), lambda _: patches, lambda _: (set(), set()), engine
+    )
+    told: list[str] = []
+    begun = threading.Event()
+
+    def publish(product: Product, coadd: Coadd) -> Path:
+        if not any(name == "Made" for name in told) and room:
+            assert begun.wait(60)  # the first product stands only once the second unit has begun
+        return tmp_path
+
+    def report(event: Event) -> None:
+        told.append(type(event).__name__)
+        if told.count("UnitStarted") == 2 and told[-1] == "StepDone":
+            begun.set()
+
+    run_plan(plan, engine, survey.open, publish, report)
+    assert [unit.overlaps for unit in plan.units] == [False, room]
+    assert [told.count(name) for name in ("Made", "UnitDone", "Failed")] == [2, 2, 0]
+    second = len(told) - 1 - told[::-1].index("UnitStarted")
+    assert (told.index("Made") > second) == room
 
 
 def followed(*events: Event) -> Follower:
