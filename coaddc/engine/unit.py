@@ -60,9 +60,9 @@ class UnitRun:
     @property
     def tiles(self) -> Sequence[Box]:
         """The tiles of the patch, top to bottom."""
-        box, rows = self._unit.patch.box, self._unit.tile_rows
-        starts = range(box.y0, box.y1, rows)
-        return [Box(y0=y, y1=min(y + rows, box.y1), x0=box.x0, x1=box.x1) for y in starts]
+        box, starts = self._unit.patch.box, self._unit.tile_starts
+        ends = [*starts[1:], box.y1]
+        return [Box(y0=y0, y1=y1, x0=box.x0, x1=box.x1) for y0, y1 in zip(starts, ends, strict=True)]
 
     @property
     def steps(self) -> int:
@@ -105,9 +105,10 @@ class UnitRun:
             self._unit.patch.box, {t.digest: empty_stacked(Box(**t.params["box"])) for t in imaging}
         )
         held: dict[str, Value] = {}
+        largest = max(self.tiles, key=lambda tile: tile.area)
         for this, chains in zip(self._rounds, self._chains, strict=True):
             margin = self._margin if self._held else margin_of(this.gathering)
-            sums = TileSums(_sums_of(self._unit, this), self.tiles[0].grow(margin), self._pool, self.meter)
+            sums = TileSums(_sums_of(self._unit, this), largest.grow(margin), self._pool, self.meter)
             for tile in self.tiles:
                 box = tile.grow(margin)
                 run = partial(self._runner.run, box=box, known={**held, **whole.found})

@@ -12,6 +12,9 @@ from coaddc.model.images import Image, Warp
 from coaddc.model.refraction import Floats
 from coaddc.model.wcs import Wcs
 
+#: Side, pixels, of the squares of the tract that are solved one by one: over one, the air lifts alike.
+SQUARE = 512
+
 
 @dataclass(frozen=True, eq=False)
 class DcrModel:

@@ -22,7 +22,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from coaddc.model.dcr import DcrModel, Observed
+from coaddc.model.dcr import SQUARE, DcrModel, Observed
 from coaddc.model.geom import Box
 from coaddc.model.images import Image, Stacked
 from coaddc.model.refraction import Floats
@@ -30,9 +30,6 @@ from coaddc.ops.convolver import placed
 from coaddc.ops.dcr_noise import regularisation, variance_gain
 from coaddc.ops.dispersion import Dispersion, Lift, Transform, fourier_box, reach
 from coaddc.ops.mean import Run
-
-#: Side, pixels, of the squares of the tract that are solved one by one: over one, the air lifts alike.
-BLOCK = 512
 
 
 class NormalEquations:
@@ -139,10 +136,10 @@ def solve_subbands(
 
 
 def blocks(box: Box) -> list[Box]:
-    """Cut a box along multiples of BLOCK."""
+    """Cut a box along multiples of SQUARE."""
     edges = ((box.y0, box.y1), (box.x0, box.x1))
-    corners = product(*(range(a // BLOCK * BLOCK, b, BLOCK) for a, b in edges))
-    return [Box(y0=y, y1=y + BLOCK, x0=x, x1=x + BLOCK).clip(box) for y, x in corners]
+    corners = product(*(range(a // SQUARE * SQUARE, b, SQUARE) for a, b in edges))
+    return [Box(y0=y, y1=y + SQUARE, x0=x, x1=x + SQUARE).clip(box) for y, x in corners]
 
 
 def _lifts(observed: Sequence[Observed], model: DcrModel, box: Box) -> list[Lift]:

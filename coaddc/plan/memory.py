@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 
+from coaddc.model.dcr import SQUARE
 from coaddc.model.run_options import EngineOptions
 from coaddc.plan.phases import Round, awaited, late_tasks, rounds, visits_of
 from coaddc.plan.plan import Unit
@@ -18,8 +20,8 @@ TOGETHER = 4
 BIN = 80
 #: Bytes a pixel of a sub-band while it is solved for, and in the end.
 SUBBAND = 16
-#: Pixels of a square in which sub-bands are solved for.
-SQUARE = 660**2
+#: Pixels of a square in which sub-bands are solved for, with what surrounds it.
+SOLVED = (SQUARE + 148) ** 2
 #: Bytes a pixel of the patch that the finder of artifacts needs of each visit, and of one that it looks at.
 COMPARED, FINDING = 2, 24
 #: Ops that need pixels beyond those they give, as far as their parameter ``half`` says.
@@ -33,11 +35,11 @@ ENOUGH, HALOS = 512, 24
 GIB = 1 << 30
 
 
-def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
-    """Return the rows of a tile, and the bytes that working on one is projected to take.
+def cut(unit: Unit, engine: EngineOptions) -> Unit:
+    """Cut a unit into tiles, and say how many bytes working on one is projected to take.
 
     Results do not depend on the cut. Warps that wait for artifacts do so in memory where all of the patch is
-    one tile; else they are made again.
+    one tile; else they are made again. Squares in which sub-bands are solved for are not cut.
     """
     rows, columns = unit.patch.box.shape
     workers = engine.workers or os.cpu_count() or 1
@@ -49,8 +51,11 @@ def tile_rows(unit: Unit, engine: EngineOptions) -> tuple[int, int]:
         tiles = max(-(-rows // min(rows, engine.tile or min(most, _enough(unit, halo)))), 1 + again)
         if tiles == 1:
             break
-    chosen = -(-rows // tiles)  # all alike: a narrow last one would see little of what crosses it
-    return chosen, fixed + pixel * (columns + 2 * halo) * (chosen + 2 * halo)
+    chosen, grid = -(-rows // tiles), 1  # all alike: a narrow last one is nearly all halo
+    if tiles > 1 and any(t.op == "dcr" for t in unit.tasks):
+        chosen, grid = max(chosen // SQUARE, 1) * SQUARE, SQUARE
+    memory = fixed + pixel * (columns + 2 * halo) * (min(chosen, rows) + 2 * halo)
+    return replace(unit, tile_rows=chosen, grid=grid, memory=memory)
 
 
 def spare_sums(unit: Unit, engine: EngineOptions) -> int:
@@ -117,7 +122,7 @@ def _bins(unit: Unit) -> int:
 def _solving(unit: Unit) -> int:
     """Return the bytes of one square being solved: what disperses each visit, and the inverse."""
     solutions = [(len(t.inputs), len(t.params["bend"])) for t in unit.tasks if t.op == "dcr"]
-    return max((SQUARE * (visits * (4 * n + 8) + 40 * n**2) for visits, n in solutions), default=0)
+    return max((SOLVED * (visits * (4 * n + 8) + 40 * n**2) for visits, n in solutions), default=0)
 
 
 def _enough(unit: Unit, halo: int) -> int:

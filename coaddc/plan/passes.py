@@ -19,7 +19,7 @@ from coaddc.model.skymap import Patch
 from coaddc.plan.bench import Bench, Shop
 from coaddc.plan.dcr import check_subbands, placed_zenith
 from coaddc.plan.lower import lower as lower_request
-from coaddc.plan.memory import GIB, finishing, tile_rows
+from coaddc.plan.memory import GIB, cut, finishing
 from coaddc.plan.phases import late_tasks, visits_of
 from coaddc.plan.plan import Plan, Request, Target, Unit
 from coaddc.plan.recipe import recipe
@@ -193,11 +193,10 @@ def tile(plan: Plan, engine: EngineOptions) -> Plan:
     """
     units: list[Unit] = []
     for unit in plan.units:
-        rows, memory = tile_rows(unit, engine)
+        made = cut(unit, engine)
         before = finishing(units[-1]) if units else 0
-        overlaps = 0 < before <= engine.memory * GIB - memory
-        memory += before if overlaps else 0
-        units.append(replace(unit, tile_rows=rows, memory=memory, overlaps=overlaps))
+        overlaps = 0 < before <= engine.memory * GIB - made.memory
+        units.append(replace(made, memory=made.memory + before * overlaps, overlaps=overlaps))
     return replace(plan, units=tuple(units))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -110,6 +110,8 @@ class Unit:
         What its means add up: shared by several, where that is less work.
     tile_rows
         Rows of the patch to work on at a time.
+    grid
+        Tiles end at multiples of so many rows of the tract; 1: where they may.
     memory
         Bytes that this is projected to take, with what is there of the unit before.
     overlaps
@@ -122,6 +124,7 @@ class Unit:
     tasks: tuple[Task, ...] = ()
     sums: tuple[Sum, ...] = ()
     tile_rows: int = 0
+    grid: int = 1
     memory: int = 0
     overlaps: bool = False
 
@@ -133,7 +136,14 @@ class Unit:
     @property
     def tiles(self) -> int:
         """Number of tiles; 0 before the patch is cut."""
-        return -(-self.patch.box.shape[0] // self.tile_rows) if self.tile_rows else 0
+        return len(self.tile_starts)
+
+    @property
+    def tile_starts(self) -> Sequence[int]:
+        """Rows at which tiles begin; none before the patch is cut."""
+        box = self.patch.box
+        second = box.y0 - box.y0 % self.grid + self.tile_rows
+        return (box.y0, *range(second, box.y1, self.tile_rows)) if self.tile_rows else ()
 
 
 @dataclass(frozen=True)

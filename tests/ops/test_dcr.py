@@ -135,7 +135,7 @@ def test_the_noise_is_what_the_fit_says() -> None:
 def test_where_it_is_cut_hardly_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = model()
     whole = solved(problem, noise=2.0)
-    monkeypatch.setattr(dcr, "BLOCK", 64)
+    monkeypatch.setattr(dcr, "SQUARE", 64)
     cut = solved(problem, noise=2.0)
     at = INNER.within(BOX)
     for one, other in zip(whole, cut, strict=True):
