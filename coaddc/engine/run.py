@@ -12,6 +12,7 @@ from itertools import islice
 from coaddc.engine.chain import Failure, Open, failure
 from coaddc.engine.events import Failed, Figures, Made, Publish, Report, StepDone, UnitDone, UnitStarted
 from coaddc.engine.meter import Meter
+from coaddc.engine.opened import Opened
 from coaddc.engine.unit import UnitRun
 from coaddc.model.assembly import Matching
 from coaddc.model.images import Coadd
@@ -42,6 +43,7 @@ def run_plan(
         Takes events as they come.
     """
     workers = engine.workers or os.cpu_count() or 1
+    opened = Opened(open_exposure)
     with ThreadPoolExecutor(workers, thread_name_prefix="coaddc") as pool:
         ending = _Ending(report, workers)
         for unit in plan.units:
@@ -49,7 +51,7 @@ def run_plan(
                 ending.give_way()
             else:
                 ending.wait()
-            run = UnitRun(unit, open_exposure, pool, workers)
+            run = UnitRun(unit, opened, pool, workers)
             report(UnitStarted(unit, run.steps))
 
             def finish(target: Target, made: Coadd | Failure, meter: Meter = run.meter) -> Made | Failed:
