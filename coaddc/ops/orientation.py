@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coaddc.model.geom import Box
-from coaddc.model.images import Pixels
 from coaddc.ops.pixel_map import Floats, PixelMap
 
 
@@ -59,11 +60,7 @@ class Orientation:
             x, y = y, x
         return np.stack([self.limits[1] - 1 - x if self.flip else x, y, area])
 
-    def pixels(self, pixels: Pixels) -> Pixels:
-        """Return turned pixels, as views."""
-        image, variance, mask = pixels.image, pixels.variance, pixels.mask
-        if self.swap:
-            image, variance, mask = image.T, variance.T, mask.T
-        if self.flip:
-            image, variance, mask = image[:, ::-1], variance[:, ::-1], mask[:, ::-1]
-        return Pixels(self.box(pixels.box), image, variance, mask)
+    def plane(self, plane: NDArray[Any]) -> NDArray[Any]:
+        """Return a turned plane of pixels, as a view."""
+        plane = plane.T if self.swap else plane
+        return plane[:, ::-1] if self.flip else plane

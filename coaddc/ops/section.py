@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coaddc.kernels.fill import MARGIN, fill, find_bad
 from coaddc.kernels.interpolants import Interpolant1d
@@ -15,6 +17,8 @@ from coaddc.model.geom import Box, blocks
 from coaddc.model.images import Image, Mask, Pixels
 from coaddc.model.mask import bit, bits
 from coaddc.ops.orientation import Orientation
+
+AnyPlane = NDArray[Any]
 
 #: Planes whose pixels are replaced before they are interpolated, and spread over all that they touch.
 REJECT = ("BAD", "SAT", "CR", "NO_DATA")
@@ -76,9 +80,10 @@ def read_section(
     raw = np.zeros(box.shape, np.int32)
     source = needed.grow(scheme.margin + MARGIN).clip(Box.of_shape(turn.shape))
     for strip in blocks(source, (max(1, TOGETHER // source.shape[1]), source.shape[1])):
-        pixels = turn.pixels(read(strip))
-        here = pixels.box.within(box)
-        image[here], variance[here], raw[here] = pixels.image, pixels.variance, pixels.mask
+        pixels = read(strip)
+        here = turn.box(strip).within(box)
+        for made, plane in ((image, pixels.image), (variance, pixels.variance), (raw, pixels.mask)):
+            made[here] = turn.plane(_apart(plane) if turn.swap else plane)
     bad = find_bad(image, variance, raw, window, bits(REJECT), bit("BAD"))
     fill(image, variance, bad, window)
     for plane in (image, variance):
@@ -89,6 +94,16 @@ def read_section(
     spread_mask(raw, bits(REJECT), min(2, scheme.taps // 2), mask)
     _mark_edges(mask, box, whole, scheme.taps // 2)
     return Section(box, image, variance, mask)
+
+
+def _apart(plane: AnyPlane) -> AnyPlane:
+    """Copy a plane whose columns are to be read one by one.
+
+    The pixels of a column that are a power of two apart in memory would push one another out of the cache.
+    """
+    copy: AnyPlane = np.empty((plane.shape[0], plane.shape[1] | 31), plane.dtype)[:, : plane.shape[1]]
+    copy[:] = plane
+    return copy
 
 
 def _mirror(plane: Image, box: Box, inside: Box) -> None:

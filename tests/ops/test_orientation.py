@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from coaddc.model.geom import Box
-from coaddc.model.images import Pixels
 from coaddc.model.wcs import Wcs
 from coaddc.ops.orientation import Orientation
 from coaddc.ops.pixel_map import pixel_map
@@ -29,9 +28,9 @@ def test_pixels_boxes_and_positions_turn_together(swap: bool, flip: bool) -> Non
     whole = np.arange(77, dtype=np.float32).reshape(7, 11)
     box = Box(y0=2, y1=6, x0=1, x1=9)
     cut = whole[box.within(Box.of_shape((7, 11)))]
-    turned = turn.pixels(Pixels(box, cut, cut, cut.astype(np.int32)))
-    assert turned.image.shape == turned.box.shape
+    turned, turned_box = turn.plane(cut), turn.box(box)
+    assert turned.shape == turned_box.shape
     x, y, area = turn.nodes(np.array([5.0, 3.0, 1.5]).reshape(3, 1, 1)).ravel()
     assert area == 1.5
-    assert turned.image[int(y) - turned.box.y0, int(x) - turned.box.x0] == whole[3, 5]
-    assert turn.limits == (turn.pixels(Pixels(box, whole, whole, whole.astype(np.int32))).image.shape)
+    assert turned[int(y) - turned_box.y0, int(x) - turned_box.x0] == whole[3, 5]
+    assert turn.limits == turn.plane(whole).shape
