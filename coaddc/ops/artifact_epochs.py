@@ -167,9 +167,10 @@ class _Footprints:
 
 def _bright_part(plane: Plane, part: float) -> Flags:
     """Return what is beyond a part of the brightest pixel of its connected piece: smoothing has spread it."""
-    labels, found = scipy.ndimage.label(plane > 0)
+    bright: Flags = plane > 0
+    labels, found = scipy.ndimage.label(bright)
     tops = np.atleast_1d(scipy.ndimage.maximum(plane, labels, np.arange(found + 1)))
-    bright: Flags = (plane > 0) & (plane > part * tops[labels])
+    bright[bright] = plane[bright] > part * tops[labels[bright]]
     return bright
 
 

@@ -61,12 +61,15 @@ def faint_sources(
 
 def _smoothed(plane: Plane, mask: Flags, sigma: float) -> Plane:
     """Return a plane smoothed by a Gaussian, in units of its scatter."""
-    shown = np.where(mask, 0, np.clip(plane, -CLIP, CLIP)).astype(np.float32)
+    shown = np.clip(plane, -CLIP, CLIP)
+    shown[mask] = 0
     smooth: Plane = scipy.ndimage.gaussian_filter(shown, sigma, mode="constant", truncate=3.0)
     sample = smooth[::3, ::3][(plane != 0)[::3, ::3]].astype(np.float64)
     if sample.size < 100:
         return np.zeros_like(plane)
-    level = np.median(sample)
-    scatter = max(np.quantile(np.abs(sample - level), part) / far for part, far in NORMAL)
-    scaled: Plane = (np.where(plane != 0, smooth - level, 0) / (scatter + 1e-6)).astype(np.float32)
-    return scaled
+    level = float(np.median(sample))
+    scatter = max(float(np.quantile(np.abs(sample - level), part)) / far for part, far in NORMAL)
+    smooth -= level
+    smooth /= scatter + 1e-6
+    smooth[plane == 0] = 0
+    return smooth

@@ -230,7 +230,10 @@ def _level(profile: Floats) -> tuple[Floats, float]:
 def _strip(shape: tuple[int, ...], line: Line, low: float, high: float) -> Flags:
     """Return the pixels along a line between two distances across it."""
     y, x = np.arange(shape[0])[:, None] - line.start[0], np.arange(shape[1])[None, :] - line.start[1]
-    t = y * line.along[0] + x * line.along[1]
-    d = y * line.across[0] + x * line.across[1]
-    strip: Flags = (t >= 0) & (t <= line.length) & (d >= low) & (d <= high)
-    return strip
+
+    def between(direction: Floats, first: float, last: float) -> Flags:
+        distance = y * direction[0] + x * direction[1]
+        inside: Flags = (distance >= first) & (distance <= last)
+        return inside
+
+    return between(line.along, 0.0, line.length) & between(line.across, low, high)

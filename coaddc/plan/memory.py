@@ -23,7 +23,7 @@ SUBBAND = 16
 #: Pixels of a square in which sub-bands are solved for, with what surrounds it.
 SOLVED = (SQUARE + 148) ** 2
 #: Bytes a pixel of the patch that the finder of artifacts needs of each visit, and of one that it looks at.
-COMPARED, FINDING = 2, 24
+COMPARED, FINDING = 2, 40
 #: Ops that need pixels beyond those they give, as far as their parameter ``half`` says.
 SPREADING = frozenset({"match", "filter", "proper"})
 #: Ops that look at the warps of all visits together.

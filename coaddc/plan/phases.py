@@ -52,7 +52,9 @@ def adds(task: Task) -> bool:
 
 def late_tasks(tasks: Iterable[Task]) -> frozenset[str]:
     """Return the tasks (given inputs first) that cannot run before the artifacts of all visits are known."""
-    late: set[str] = set()
+    tasks, late = list(tasks), set[str]()
+    if all(found.op != "artifacts" for found in tasks):
+        return frozenset()
     for found in tasks:
         if any(i.op == "artifacts" or i.digest in late for i in found.inputs):
             late.add(found.digest)
