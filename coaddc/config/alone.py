@@ -1,13 +1,18 @@
 """The section of a key by itself: what a file of conf/ makes of it, without composing all the others."""
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from coaddc.config.keys import Catalog, Value, load
-from coaddc.config.schema import mutable, section_class
+from coaddc.config.nodes import blank
+from coaddc.config.overridden import overridden
+from coaddc.config.schema import section_class
 from coaddc.config.whole import Whole, plain
 from coaddc.model.errors import ConfigError
 
@@ -15,12 +20,24 @@ from coaddc.model.errors import ConfigError
 _NO_CHOICES = {"schema", "found_keys", "_self_"}
 
 
-def replaced(reference: Whole, group: str, name: str | None, catalog: Catalog) -> Whole | None:
-    """Return the section of a group with another value chosen than in a composition by Hydra.
+def stands_alone(reference: Whole, group: str, catalog: Catalog) -> bool:
+    """Tell whether the section of a group in a composition by Hydra is what its file alone makes of it.
 
     A file without a defaults list or a package of its own is merged into the schema of its section, and
-    where no other file speaks of the section nothing else is. The value that Hydra composed is made in the
-    same way first, and must come out the same.
+    where no other file speaks of the section nothing else is. It is made so, and must come out the same. A
+    section that looks at others does not stand alone.
+    """
+    if group not in reference.config or reference.looks[group] or any(_others(reference, group, catalog)):
+        return False
+    try:
+        section = _section(group, catalog.groups[group], reference.choices.get(group))
+        return plain(section) == {group: reference.plain[group]}
+    except (OmegaConfBaseException, ConfigError, KeyError):
+        return False
+
+
+def replaced(reference: Whole, group: str, name: str | None, catalog: Catalog) -> Whole | None:
+    """Return the section of a group that stands alone with another value chosen.
 
     Parameters
     ----------
@@ -34,23 +51,55 @@ def replaced(reference: Whole, group: str, name: str | None, catalog: Catalog) -
     Returns
     -------
     whole
-        With this section only. None where it cannot be told without Hydra: the section looks at others,
-        something else has a say in it, or the file is at fault.
+        With this section only. None where it cannot be told without Hydra: the section looks at others, or
+        the file is at fault.
     """
-    if group not in reference.config or reference.looks[group] or any(_others(reference, group, catalog)):
-        return None
-    values = catalog.groups[group]
     try:
-        before = _section(group, values, reference.choices.get(group))
-        after = Whole(_section(group, values, name), {**reference.choices, group: name})
-        same = plain(before) == {group: reference.plain[group]} and bool(after.plain)
+        section = _section(group, catalog.groups[group], name)
+        after = Whole(section, {**reference.choices, group: name})
+        return after if after.plain and not after.looks[group] else None
     except (OmegaConfBaseException, ConfigError, KeyError):
         return None
-    return after if same and not after.looks[group] else None
+
+
+def undone(reference: Whole, group: str, fields: Sequence[Override], catalog: Catalog) -> DictConfig | None:
+    """Return the section of a group as it was before fields were overridden in a composition by Hydra.
+
+    It is made of its file, as by `replaced`; with the fields overridden it must come out as Hydra's.
+
+    Parameters
+    ----------
+    reference
+        A composition with overridden fields.
+    group
+        The group.
+    fields
+        The overrides of its fields, in order.
+    catalog
+        What there is to choose from.
+
+    Returns
+    -------
+    section
+        Not resolved. None where it cannot be told without Hydra.
+    """
+    if group not in reference.config or any(_others(reference, group, catalog)):
+        return None
+    try:
+        section = _section(group, catalog.groups[group], reference.choices.get(group))
+        again = overridden(copy.deepcopy(section), fields)
+    except (OmegaConfBaseException, ConfigError, KeyError):
+        return None
+    same = _unresolved(again[group]) == _unresolved(reference.config[group])
+    return section[group] if same else None
+
+
+def _unresolved(section: DictConfig) -> Any:
+    return OmegaConf.to_container(section, resolve=False)
 
 
 def _section(group: str, values: Mapping[str, Value], name: str | None) -> DictConfig:
-    section = OmegaConf.structured(mutable(section_class(group)))
+    section = blank(section_class(group))
     if name is not None:
         section.merge_with(_load(values[name].file))
     return OmegaConf.create({group: section})

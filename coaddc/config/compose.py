@@ -13,7 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from coaddc.config import alone
 from coaddc.config.keys import AXES, Catalog
-from coaddc.config.whole import Whole, looks_at, plain, stands
+from coaddc.config.overridden import Overrider, overridden
+from coaddc.config.whole import Whole, plain, stands
 from coaddc.config.words import is_choice, parse
 
 #: Compositions that are kept.
@@ -84,6 +85,9 @@ class Composer:
         self._run_folder = str(master.hydra.sweep.dir)  # fixes the time in it, for all jobs
         self._wholes: dict[frozenset[str], Whole] = {}
         self._alone: dict[frozenset[str], Whole | None] = {}
+        self._standing: dict[tuple[Whole, str], bool] = {}
+        self._overrider = Overrider()
+        self._common: frozenset[str] = frozenset()
         self._keep_master()
 
     def compose(self, words: Sequence[str]) -> Composed:
@@ -98,33 +102,20 @@ class Composer:
         if fields:
             sections = {name: parts.get(name, reference) for name in names}
             try:
-                config = self._changed(choices, fields, sections, base)
+                changed = self._overrider.changed(sections, fields)
+                if changed is None:
+                    changed = plain(overridden(copy.deepcopy(self._whole(choices).config), fields))
+                config = {**base, **changed}
             except OmegaConfBaseException:  # Hydra refuses it too, and says why
                 config = plain(self._loader.load_sweep_config(self._master, list(words)))
         chosen = {**reference.choices, **{group: part.choices[group] for group, part in parts.items()}}
         return Composed(tuple(words), chosen, config, base, groups_of(fields), self._run_folder)
 
-    def _changed(
-        self,
-        choices: Sequence[Override],
-        fields: Sequence[Override],
-        sections: Mapping[str, Whole],
-        base: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """Return sections with fields overridden; those that nothing changes as they were."""
-        changed = {field.key_or_group.split(".")[0] for field in fields}
-        still = not any(looks_at(field.value()) for field in fields)
-        if still and stands(sections, changed) and not any(sections[n].looks[n] for n in changed):
-            nodes = OmegaConf.create({name: sections[name].config[name] for name in changed})
-            OmegaConf.set_struct(nodes, True)  # as the root of Hydra's is
-            return {**base, **plain(_overridden(nodes, fields))}
-        return plain(_overridden(copy.deepcopy(self._whole(choices).config), fields))
-
     def _parts(self, choices: Sequence[Override]) -> tuple[Whole, dict[str, Whole]]:
         """Return what most sections are taken from, and for each further section what it is taken from."""
         if _words(choices) in self._wholes:
             return self._whole(choices), {}
-        reaching = [o for o in choices if self._reaches(o)]
+        reaching = [o for o in choices if str(o.input_line) in self._common or self._reaches(o)]
         reference = self._whole(reaching)
         own = [o for o in choices if o not in reaching and o.value() != reference.choices.get(o.key_or_group)]
         replaced = {o.key_or_group: reference.choices.get(o.key_or_group) for o in own}
@@ -144,9 +135,15 @@ class Composer:
         words = _words([*reaching, own])
         if words not in self._wholes and words not in self._alone:
             group, name = own.key_or_group, own.value()
-            self._alone[words] = alone.replaced(reference, group, name, self._catalog)
+            by_itself = self._stands_alone(reference, group)
+            self._alone[words] = alone.replaced(reference, group, name, self._catalog) if by_itself else None
         part = self._wholes.get(words) or self._alone[words]
         return part if part or self._one_by_one else self._whole([*reaching, own])
+
+    def _stands_alone(self, reference: Whole, group: str) -> bool:
+        if (reference, group) not in self._standing:
+            self._standing[reference, group] = alone.stands_alone(reference, group, self._catalog)
+        return self._standing[reference, group]
 
     def _reaches(self, override: Override) -> bool:
         """Tell whether a choice may change more than the section of its group."""
@@ -173,10 +170,24 @@ class Composer:
         """Keep the command's own config: it is that of the choices that are not swept."""
         overrides = [o for o in parse(_command(self._master)) if not o.is_sweep_override()]
         choices = [o for o in overrides if is_choice(o, self._catalog) and o.key_or_group != "suite"]
-        others = [o for o in overrides if not is_choice(o, self._catalog) and o.key_or_group not in AXES]
-        whole = Whole.of(self._master)
-        if not others and "???" not in whole.choices.values():
-            self._wholes[_words(choices)] = whole
+        fields = [o for o in overrides if not is_choice(o, self._catalog) and o.key_or_group not in AXES]
+        whole = self._without(fields, Whole.of(self._master))
+        if whole is not None and "???" not in whole.choices.values():
+            self._common = _words(choices)
+            self._wholes[self._common] = whole
+
+    def _without(self, fields: Sequence[Override], whole: Whole) -> Whole | None:
+        """Return a composition with these overrides of fields undone; None where that cannot be told."""
+        if not fields:
+            return whole
+        config = copy.deepcopy(whole.config)
+        for group in groups_of(fields):
+            own = [field for field in fields if field.key_or_group.split(".")[0] == group]
+            section = alone.undone(whole, group, own, self._catalog)
+            if section is None:
+                return None
+            config[group] = section
+        return Whole(config, whole.choices)
 
 
 def describe_job(config: DictConfig, loader: ConfigLoader, catalog: Catalog) -> Composed:
@@ -219,11 +230,3 @@ def groups_of(fields: Sequence[Override]) -> tuple[str, ...]:
     """Return the groups that overrides of fields speak of."""
     groups = (field.key_or_group.split(".")[0] for field in fields if field.key_or_group not in AXES)
     return tuple(dict.fromkeys(groups))
-
-
-def _overridden(config: DictConfig, fields: Sequence[Override]) -> DictConfig:
-    """Apply overrides of fields, as Hydra does after it merged all files."""
-    for field in fields:
-        new = str(field.input_line).startswith("+")
-        OmegaConf.update(config, field.key_or_group, field.value(), merge=True, force_add=new)
-    return config

@@ -21,7 +21,8 @@ from coaddc.config import keys
 from coaddc.config.assemble import unite
 from coaddc.config.compose import Composer, describe_job
 from coaddc.config.expand import Words, jobs
-from coaddc.config.schema import SECTIONS, mutable, schema
+from coaddc.config.nodes import schema
+from coaddc.config.schema import SECTIONS, mutable
 from coaddc.config.words import checked
 from coaddc.model.assembly import Section
 from coaddc.model.errors import CoaddcError

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from coaddc.config.keys import AXES
 from coaddc.model.assembly import Assembly, Section
 from coaddc.model.options import option
 from coaddc.model.run_options import EngineOptions, StoreOptions
@@ -64,12 +63,6 @@ def mutable(cls: type) -> type:
     hints = get_type_hints(cls)
     fields = [(f.name, _mutable_kind(hints[f.name]), _default(f)) for f in dataclasses.fields(cls)]
     return dataclasses.make_dataclass(cls.__name__, fields, kw_only=True)
-
-
-def schema(groups: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the root of the schema: the sections of these groups, and the fields beside them."""
-    root: dict[str, Any] = dict.fromkeys((*AXES, "suite"))
-    return root | {group: mutable(section_class(group)) for group in groups if group != "suite"}
 
 
 def _mutable_kind(kind: Any) -> Any:

@@ -16,10 +16,10 @@ from coaddc.model.errors import ConfigError
 _INTERPOLATION = re.compile(r"\$\{\s*([\w.]*)\s*(:?)")
 
 #: Stands for any section.
-_ANY = "*"
+ANY = "*"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Whole:
     """One composition, without overrides of fields.
 
@@ -70,7 +70,7 @@ def looks_at(node: Any) -> frozenset[str]:
     for text in _texts(data):
         for name, resolver in _INTERPOLATION.findall(text):
             if name.startswith(".") or not name or (resolver and name != "oc.env"):
-                found.add(_ANY)
+                found.add(ANY)
             elif not resolver:
                 found.add(name.split(".")[0])
     return frozenset(found)
@@ -79,7 +79,7 @@ def looks_at(node: Any) -> frozenset[str]:
 def stands(sections: Mapping[str, Whole], changed: set[str]) -> bool:
     """Tell whether no section looks at one that is changed, so that each stands as it was composed."""
     looks = (whole.looks.get(name, frozenset()) for name, whole in sections.items())
-    return not any(_ANY in seen or seen & changed for seen in looks)
+    return not any(ANY in seen or seen & changed for seen in looks)
 
 
 def _texts(data: Any) -> Iterator[str]:

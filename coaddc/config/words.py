@@ -6,6 +6,7 @@ it takes ``patch=0,0`` for is not what the user means. So each word is held agai
 
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,8 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 from coaddc.config import axes
 from coaddc.config.fields import Field, field_at
 from coaddc.config.keys import AXES, Catalog
+from coaddc.config.nodes import blank
 from coaddc.config.read import convert, describe
-from coaddc.config.schema import STAGES, mutable, section_class, section_of
+from coaddc.config.schema import STAGES, section_class, section_of
 from coaddc.model.errors import ConfigError, near
 
 #: Groups that cannot be unset.
@@ -33,18 +35,20 @@ def parse(words: Sequence[str]) -> list[Override]:
     ConfigError
         Where a word is none.
     """
-    parser, parsed = OverridesParser.create(), []
-    for word in words:
-        if "=" not in word and not word.startswith("~"):
-            raise ConfigError(f"{word}: expected key=value")
-        try:
-            parsed += parser.parse_overrides([word])
-        except HydraException as error:
-            raise ConfigError(
-                f"{word}: not key=value as Hydra reads it; what has spaces, commas, brackets, < or > is "
-                "quoted twice, once for the shell: 'baseline.where=\"seeing < 1\"'"
-            ) from error
-    return parsed
+    return [override for word in words for override in _parsed(word)]
+
+
+@lru_cache(maxsize=1024)  # jobs of a sweep have most words in common
+def _parsed(word: str) -> tuple[Override, ...]:
+    if "=" not in word and not word.startswith("~"):
+        raise ConfigError(f"{word}: expected key=value")
+    try:
+        return tuple(OverridesParser.create().parse_overrides([word]))
+    except HydraException as error:
+        raise ConfigError(
+            f"{word}: not key=value as Hydra reads it; what has spaces, commas, brackets, < or > is "
+            "quoted twice, once for the shell: 'baseline.where=\"seeing < 1\"'"
+        ) from error
 
 
 def checked(words: Sequence[str], catalog: Catalog) -> list[str]:
@@ -162,7 +166,7 @@ def _check_type(value: Any, field: Field) -> None:
     if value == "???":
         raise ConfigError(f"{field.path}=???: expected {describe(field.kind)}")
     group = field.path.split(".")[0]
-    holder = OmegaConf.create({group: OmegaConf.structured(mutable(section_class(group)))})
+    holder = OmegaConf.create({group: blank(section_class(group))})
     _fill_optional(holder, field.path)
     try:
         OmegaConf.update(holder, field.path, value, merge=True, force_add=field.open)
@@ -184,7 +188,7 @@ def _fill_optional(holder: DictConfig, path: str) -> None:
         if section is None:
             return
         if here[name] is None:
-            here[name] = OmegaConf.structured(mutable(section))
+            here[name] = blank(section)
         here = here[name]
 
 
