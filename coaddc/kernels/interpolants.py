@@ -30,7 +30,7 @@ class Interpolant1d:
         Whether pixels pass through `coaddc.kernels.prefilter` first.
     weights : (taps, degree + 1)
         Weight of each tap as a polynomial, lowest order first, of the phase (position minus its floor)
-        minus a half.
+        minus a half; that of the mirrored tap has the same even and the opposite odd coefficients.
     variances : (taps, degree + 1)
         Weight of each tap's variance, likewise; (taps, 0) where it is the square of the weight.
     cardinal
@@ -115,11 +115,16 @@ def _omoms_variance(phase: Floats) -> Floats:
 
 
 def _fit(function: Callable[[Floats], Floats], degree: int) -> NDArray[np.float32]:
-    """Fit weights (n, taps) over the phase by polynomials, near the best of their degree (Chebyshev)."""
+    """Fit weights (n, taps) over the phase by polynomials, near the best of their degree (Chebyshev).
+
+    Mirrored taps get mirrored polynomials, to the bit: the kernels evaluate one for both.
+    """
     node = np.cos(np.pi * (np.arange(256) + 0.5) / 256.0)
     fitted = chebyshev.chebfit(node, function((node + 1.0) / 2.0), degree)
     power = np.array([chebyshev.cheb2poly(column) for column in fitted.T])
-    coefficients: NDArray[np.float32] = (power * 2.0 ** np.arange(degree + 1)).astype(np.float32)
+    power *= 2.0 ** np.arange(degree + 1)
+    power += power[::-1] * (-1.0) ** np.arange(degree + 1)
+    coefficients: NDArray[np.float32] = (power / 2.0).astype(np.float32)
     coefficients.setflags(write=False)
     return coefficients
 

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from coaddc.kernels.resample import _place, _row_of_nodes
+from coaddc.kernels.place import NOWHERE, RUN, find_places, make_places
 
 Image = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -31,29 +31,17 @@ def divide_by_phase_gain(
     variance : (ny, nx)
         Changed in place where positions are valid.
     """
-    step, grid_y, grid_x = grid
     ny, nx = variance.shape
     last = table.shape[0] - 1
-    rows = np.empty((3, nodes.shape[2]))
-    place = np.empty((2, step), np.int64)
-    phase = np.empty((2, step), np.float32)
-    area = np.empty(step, np.float32)
-    valid = np.empty(step, np.bool_)
+    places = make_places()
+    shift, phase_y, phase_x, _ = places
     for row in range(ny):
-        cell_y = (corner[0] + row - grid_y) // step - 1
-        if not active[cell_y].any():
-            continue
-        _row_of_nodes(nodes, cell_y, (corner[0] + row - grid_y) / step - 1 - cell_y, rows)
-        column = 0
-        while column < nx:
-            cell = (corner[1] + column - grid_x) // step - 1
-            node = grid_x + (cell + 1) * step - corner[1]
-            n = min(nx, node + step) - column
-            if active[cell_y, cell]:
-                _place(rows, cell, column - node, step, limits, n, place, phase, area, valid)
+        for column in range(0, nx, RUN):
+            n = min(nx - column, RUN)
+            pixel = corner[0] + row, corner[1] + column
+            if find_places(nodes, active, grid, limits, (0, 0), pixel, n, places):
                 for k in range(n):
-                    if valid[k]:
-                        y = np.int64((phase[0, k] + np.float32(0.5)) * last + np.float32(0.5))
-                        x = np.int64((phase[1, k] + np.float32(0.5)) * last + np.float32(0.5))
+                    if shift[k] != NOWHERE:
+                        y = np.int64((phase_y[k] + np.float32(0.5)) * last + np.float32(0.5))
+                        x = np.int64((phase_x[k] + np.float32(0.5)) * last + np.float32(0.5))
                         variance[row, column + k] /= table[y] * table[x]
-            column += n

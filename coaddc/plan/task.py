@@ -14,7 +14,7 @@ OP_VERSIONS: Mapping[str, int] = MappingProxyType(
     {
         "exposure": 1,
         "background": 1,
-        "warp": 1,
+        "warp": 2,
         "level": 1,
         "match": 2,
         "filter": 2,

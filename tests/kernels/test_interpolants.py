@@ -42,6 +42,13 @@ def test_weights_sum_to_one_and_variances_to_the_squared_gain(scheme) -> None:
     np.testing.assert_allclose(spread.sum(axis=1), gain, atol=2e-6)
 
 
+@pytest.mark.parametrize("scheme", [bilinear(), lanczos(3), lanczos(5), omoms3()], ids=lambda s: f"{s.taps}")
+def test_mirrored_taps_have_mirrored_polynomials_to_the_bit(scheme) -> None:
+    for coefficients in (scheme.weights, scheme.variances):
+        sign = (-1.0) ** np.arange(coefficients.shape[1])
+        np.testing.assert_array_equal(coefficients[::-1] * sign, coefficients)
+
+
 def test_a_cardinal_function_is_one_at_its_own_pixel_and_zero_at_all_others() -> None:
     at_pixels = omoms_cardinal(np.array([0.0, 1.0]))
     expected = np.zeros_like(at_pixels)

@@ -20,7 +20,7 @@ class Affine:
 
     def __init__(self, ox: float, oy: float, matrix: tuple[float, float, float, float]) -> None:
         self.ox, self.oy, self.matrix = ox, oy, matrix
-        y, x = (np.mgrid[0:12, 0:14] * self.step).astype(np.float64)
+        y, x = (np.mgrid[0:12, 0:18] * self.step).astype(np.float64)
         u, v = self.at(y + self.origin[0], x + self.origin[1])
         self.nodes = np.stack([u, v, np.full_like(u, abs(matrix[0] * matrix[3] - matrix[1] * matrix[2]))])
 
@@ -29,9 +29,27 @@ class Affine:
         return self.ox + a * x + b * y, self.oy + c * x + d * y
 
 
+class Valley(Affine):
+    """Rows that leave the exposure and come back to it."""
+
+    def __init__(self) -> None:
+        super().__init__(-3.7, 0.0, (1.004, 0.0, 0.0, 1.0))
+
+    def at(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.ox + 1.004 * x, y - 3.3 + 0.002 * (x - 40.0) ** 2
+
+
+def alone(plane: np.ndarray) -> np.ndarray:
+    """Return a copy with NaN before and behind it in memory."""
+    held = np.full(plane.size + 200, np.nan, np.float32)
+    copy = held[100:-100].reshape(plane.shape)
+    copy[:] = plane
+    return copy
+
+
 def run(scheme: Interpolant1d, planes: tuple, affine: Affine, corner: tuple[int, int], shape: tuple):
-    margin = 8
-    image, variance = (np.pad(p, margin, mode="reflect") for p in planes[:2])
+    margin = scheme.taps // 2 - 1  # no more than the taps need: whatever is read outside is NaN
+    image, variance = (alone(np.pad(p, margin, mode="reflect")) for p in planes[:2])
     mask = np.pad(planes[2], margin)
     outputs = (
         np.zeros(shape, np.float32),
@@ -112,6 +130,45 @@ def test_any_cut_gives_the_same_bits(scheme: Interpolant1d, affine: Affine) -> N
         cut = (slice(corner[0], corner[0] + shape[0]), slice(corner[1], corner[1] + shape[1]))
         for a, b in zip(part, whole, strict=True):
             np.testing.assert_array_equal(a, b[cut])
+
+
+def assert_each_pixel_is_as_by_itself(scheme: Interpolant1d, affine: Affine, shape: tuple[int, int]) -> None:
+    source = planes()
+    whole = run(scheme, source, affine, (2, 5), shape)
+    for column in range(shape[1]):
+        part = run(scheme, source, affine, (2, 5 + column), (shape[0], 1))
+        for a, b in zip(part, whole, strict=True):
+            np.testing.assert_array_equal(a[:, 0], b[:, column])
+
+
+@by_scheme
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 7, 8, 9, 11, 16])
+def test_a_pixel_is_the_same_in_a_run_of_any_length_and_by_itself(scheme: Interpolant1d, length: int) -> None:
+    assert_each_pixel_is_as_by_itself(
+        scheme, Affine(0.2, 1.3, (1.0 + 1.0 / length, 0.01, 0.06, 0.98)), (3, 70)
+    )
+
+
+@by_scheme
+def test_positions_outside_cut_runs_and_change_nothing_beside_them(scheme: Interpolant1d) -> None:
+    valley, shape = Valley(), (4, 82)
+    assert_each_pixel_is_as_by_itself(scheme, valley, shape)
+    u, v = valley.at(*np.mgrid[2:6, 5:87].astype(np.float64))
+    inside = (u >= 0) & (u <= 89) & (v >= 0) & (v <= 70)
+    np.testing.assert_array_equal(run(scheme, planes(), valley, (2, 5), shape)[3] > 0, inside)
+    assert (np.count_nonzero(np.diff(inside, axis=1), axis=1) == 2).any()
+
+
+@by_scheme
+def test_the_last_pixels_of_a_section_count_and_nothing_behind_them(scheme: Interpolant1d) -> None:
+    source = planes()
+    ny, nx = source[0].shape
+    edge = Affine(0.0, 0.0, (1.0, 0.0, 0.0, 1.0))  # up to the very last pixel centre, all in one run
+    image, variance, _, weight = run(scheme, source, edge, (ny - 3, nx - 40), (3, 40))
+    assert (weight > 0).all()
+    assert np.isfinite(variance).all()
+    if not scheme.prefiltered:
+        np.testing.assert_allclose(image, source[0][ny - 3 :, nx - 40 :], atol=2e-4)
 
 
 @by_scheme
