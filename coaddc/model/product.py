@@ -1,8 +1,9 @@
 """A product: one coadd asked for, with its identity."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from coaddc.model.value import value
 
 #: Keys that every data ID has: they say where.
 PLACE_KEYS = ("skymap", "tract", "patch", "band")
@@ -10,7 +11,7 @@ PLACE_KEYS = ("skymap", "tract", "patch", "band")
 DataId = Mapping[str, str | int]
 
 
-@dataclass(frozen=True)
+@value
 class Product:
     """One coadd of one patch in one band.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from coaddc.model.digest import digest
@@ -32,10 +32,13 @@ def atoms(plan: Plan, engine: EngineOptions) -> Plan:
 
 
 def _summed(unit: Unit, engine: EngineOptions) -> Unit:
+    known: dict[int, str] = {}  # few parameters, of many stacks
     alike: dict[str, list[Task]] = {}
     for stack in unit.tasks:
         if adds(stack):
-            alike.setdefault(digest(stack.params), []).append(stack)
+            params = stack.params
+            what = known.get(id(params)) or known.setdefault(id(params), digest(params))
+            alike.setdefault(what, []).append(stack)
     spare, sums = spare_sums(unit, engine), []
     for group in alike.values():
         made = share(group, spare)
@@ -58,31 +61,43 @@ def share(stacks: Sequence[Task], spare: int) -> list[Sum]:
     """
     inputs = {needed.digest: needed for stack in stacks for needed in stack.inputs}
     place = {name: 1 << number for number, name in enumerate(inputs)}
-    sets = [sum(place[needed.digest] for needed in stack.inputs) for stack in stacks]
-    own = _atoms(sets, list(place.values()))[:spare]
+    sets = [sum([place[needed.digest] for needed in stack.inputs]) for stack in stacks]
+    own = _atoms(sets)[:spare]
     parts = _parts([*sets, *own])
     while idle := {atom for atom, uses in _uses(parts, own).items() if uses < 2}:
         own = [atom for atom in own if atom not in idle]
         parts = _parts([*sets, *own])
+    warps = tuple(inputs.values())
     names = [stack.digest for stack in stacks]
-    names += [digest([name for name in place if place[name] & atom]) for atom in own]
+    names += [digest([warps[number].digest for number in _members(atom)]) for atom in own]
     made = []
     for number, (of, rest) in parts.items():
-        direct = tuple(inputs[name] for name, bit in place.items() if bit & rest)
-        options = stacks[0].subject
-        made.append(Sum(names[number], options, direct, tuple(names[p] for p in of), number < len(stacks)))
+        direct = tuple([warps[member] for member in _members(rest)])
+        shared = tuple([names[part] for part in of])
+        made.append(Sum(names[number], stacks[0].subject, direct, shared, number < len(stacks)))
     return made
 
 
-def _atoms(sets: Sequence[int], places: Sequence[int]) -> list[int]:
+def _members(bits: int) -> Iterator[int]:
+    """Yield the numbers of the bits that are set, ascending."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
+
+
+def _atoms(sets: Sequence[int]) -> list[int]:
     """Return the atoms of sets (of bits) that are worth sums of their own, that which saves most first."""
     takers: dict[int, int] = {}
-    for place in places:
-        taken = sum(1 << number for number, members in enumerate(sets) if members & place)
-        takers[taken] = takers.get(taken, 0) | place
+    for number, members in enumerate(sets):
+        for member in _members(members):
+            takers[member] = takers.get(member, 0) | 1 << number
+    atoms: dict[int, int] = {}
+    for member, taken in sorted(takers.items()):
+        atoms[taken] = atoms.get(taken, 0) | 1 << member
     saved = {
         atom: atom.bit_count() * (taken.bit_count() - 1) - MERGE * taken.bit_count()
-        for taken, atom in takers.items()
+        for taken, atom in atoms.items()
         if atom not in sets
     }
     return sorted((atom for atom, gain in saved.items() if gain > 0), key=lambda atom: -saved[atom])

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from coaddc.model.assembly import Assembly
-from coaddc.model.digest import digest
+from coaddc.model.digest import digest, rendered
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.skymap import Patch
-from coaddc.plan.recipe import reading, recipe
+from coaddc.plan.recipe import making, reading, recipe
 from coaddc.plan.task import Task, task
 
 T = TypeVar("T")
@@ -31,27 +31,47 @@ class Once:
         return cast(T, found)
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Digests of what an assembly chooses.
+
+    Attributes
+    ----------
+    recipe
+        What it asks for.
+    making
+        What its tasks depend on, besides exposures: those that have the same share tasks.
+    reading
+        How its survey is read.
+    """
+
+    recipe: str
+    making: str
+    reading: str
+
+    @classmethod
+    def of(cls, assembly: Assembly) -> Choices:
+        """Work them out."""
+        return cls(*(digest(part(assembly)) for part in (recipe, making, reading)))
+
+
 class Shop(Once):
     """What is the same on all patches.
 
     Assemblies, exposures and WCS are told apart by what they are, not by what they say: they outlive this.
     """
 
-    def recipe(self, assembly: Assembly) -> str:
-        """Return the digest of what an assembly asks for."""
-        return self.once(("recipe", id(assembly)), lambda: digest(recipe(assembly)))
+    def choices(self, assembly: Assembly) -> Choices:
+        """Return the digests of what an assembly chooses."""
+        return self.once(id(assembly), lambda: Choices.of(assembly))
 
     def exposure(self, assembly: Assembly, row: ExposureRow) -> Task:
         """Return the task that opens an exposure."""
-        fields = self.reading(assembly)
+        fields = self.choices(assembly).reading
         return self.once(
             (fields, id(row)),
             lambda: task("exposure", content=row.digest, reading=fields, subject=(assembly.survey, row)),
         )
-
-    def reading(self, assembly: Assembly) -> str:
-        """Return the digest of how an assembly's survey is read."""
-        return self.once(("reading", id(assembly)), lambda: digest(reading(assembly)))
 
     def grid(self, patch: Patch) -> str:
         """Return the digest of the grid of a patch."""
@@ -79,6 +99,11 @@ class Bench(Once):
         """Pixel scale in the middle of the patch, arcsec."""
         y, x = self.patch.box.centre
         return self.patch.wcs.pixel_scale(y=y, x=x)
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the patch, rendered."""
+        return rendered(self.patch.name)
 
     @cached_property
     def grid(self) -> str:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from coaddc.model.assembly import ArtifactsSection, Matching, Rejection, StackSection, Statistic, Weighting
-from coaddc.model.digest import rendered
-from coaddc.model.product import Product
+from coaddc.model.product import DataId, Product
 from coaddc.plan.background import background_task
-from coaddc.plan.bench import Bench
+from coaddc.plan.bench import Bench, Choices
 from coaddc.plan.dcr import subband
 from coaddc.plan.plan import Request, Target
-from coaddc.plan.recipe import SELECTING, plain
-from coaddc.plan.task import Params, Task, task, task_of
+from coaddc.plan.recipe import fields_of
+from coaddc.plan.task import BLANK, Form, Params, Task, task, task_of
 from coaddc.plan.warps import WarpPlan
 
 #: Side, pixels, of the cells in which a coadd's PSF is given.
 PSF_CELL = 128
 #: Half-width of the stamps of a coadd's PSF, in FWHM.
 PSF_REACH = 4.0
-#: Stands for the patch in a data ID that is otherwise that of many products; no name has it.
-BLANK = "\0"
 #: How far, pixels, warps and template reach beyond the tile whose artifacts are looked for.
 ARTIFACTS_MARGIN = 64
 
@@ -30,34 +27,38 @@ ARTIFACTS_MARGIN = 64
 def lower(request: Request, bench: Bench) -> Target:
     """Return the product of a request, and the task that makes it."""
     assembly = request.assembly
-    background = background_task(request, bench)
-    found = _artifacts(request, background, bench)
-    early = found if assembly.warp.matching is Matching.likelihood else None  # or a filter would spread them
-    plan = WarpPlan(
-        request, bench, assembly.warp, assembly.psf_model, assembly.stack, request.target, background, early
-    )
-    warps = plan.warps(request.rows)
-    stack = _stack(request, bench, plan.visits(warps, request.rows), assembly.stack, found)
-    if assembly.wavelength is not None:
-        stack = subband(request, stack)
-    psf = _psf(request, bench, warps)
-    what = bench.shop.recipe(assembly)
-    coadd = task_of("coadd", _label(request, bench, what), (stack, psf), request)
-    product = Product(request.data_id, coadd.digest, what, assembly.config, assembly.overrides)
+    choices = bench.shop.choices(assembly)
+    alike = choices.making, request.target, request.template, tuple(map(id, request.rows))
+    pixels = bench.once(alike, lambda: _pixels(request, bench, choices))
+    data_id = request.data_id
+    coadd = task_of("coadd", _label(request, bench, data_id, choices), pixels, request)
+    product = Product(data_id, coadd.digest, choices.recipe, assembly.config, assembly.overrides)
     return Target(product, request, coadd)
 
 
-def _label(request: Request, bench: Bench, what: str) -> Params:
+def _pixels(request: Request, bench: Bench, choices: Choices) -> tuple[Task, Task]:
+    """Return the tasks that make the pixels of a coadd and its PSF, whatever it is called."""
+    assembly = request.assembly
+    background = background_task(request, bench)
+    found = _artifacts(request, background, bench)
+    early = found if assembly.warp.matching is Matching.likelihood else None  # or a filter would spread them
+    plan = bench.once(
+        ("warps", choices.making, request.target),
+        lambda: WarpPlan(bench, assembly, assembly.warp, assembly.psf_model, assembly.stack, request.target),
+    )
+    warps = plan.warps(request.rows, background, early)
+    visits = plan.visits(warps, request.rows, early)
+    stack = _stack(request, bench, visits, assembly.stack, found)
+    if assembly.wavelength is not None:
+        stack = subband(request, stack)
+    return stack, _psf(request, bench, warps)
+
+
+def _label(request: Request, bench: Bench, data_id: DataId, choices: Choices) -> Params:
     """Return what is written into the file of a coadd: its data ID, and the digest of what was asked for."""
-    values = {"data_id": request.data_id, "recipe": what}
-    place = "label", id(request.assembly), request.band, request.patch.tract
-
-    def split() -> list[str]:
-        blank = {**values, "data_id": {**request.data_id, "patch": BLANK}}
-        return rendered(blank).split(rendered(BLANK))
-
-    before, after = bench.shop.once(place, split)
-    return Params(values, before + rendered(request.patch.name) + after)
+    name = "label", id(request.assembly), request.band, request.patch.tract
+    form = bench.shop.once(name, lambda: Form.of(data_id={**data_id, "patch": BLANK}, recipe=choices.recipe))
+    return form.filled(bench.name, data_id=data_id, recipe=choices.recipe)
 
 
 def _stack(
@@ -77,7 +78,7 @@ def _stacking(options: StackSection, *, artifacts: bool) -> tuple[StackSection, 
     if artifacts:
         # What is found is a rejected plane, and any pixel that lost an input to it says so.
         used = replace(used, reject=[*used.reject, "CLIPPED"], propagate={**used.propagate, "CLIPPED": 0.0})
-    return used, Params.of(**{**_fields(used), "reject": sorted(used.reject)})
+    return used, Params.of(**{**fields_of(used), "reject": sorted(used.reject)})
 
 
 def _relevant(options: StackSection) -> StackSection:
@@ -90,12 +91,6 @@ def _relevant(options: StackSection) -> StackSection:
     return options
 
 
-def _fields(section: Any) -> dict[str, Any]:
-    """Return the fields of a section that a task depends on, plain data."""
-    fields: dict[str, Any] = plain(asdict(section))
-    return {k: v for k, v in fields.items() if k not in ("doc", *SELECTING)}
-
-
 def _artifacts(request: Request, background: Task | None, bench: Bench) -> Task | None:
     """Return the task that finds artifacts on the warps of a request, if that is asked for."""
     options = request.assembly.artifacts
@@ -103,18 +98,17 @@ def _artifacts(request: Request, background: Task | None, bench: Bench) -> Task 
         return None
     template = options.template
     plan = WarpPlan(
-        request, bench, template.warp, template.psf_model, template.stack, request.template, background
+        bench, request.assembly, template.warp, template.psf_model, template.stack, request.template
     )
     rows = tuple(row for row in request.rows if row.seeing <= request.template)
-    visits = plan.visits(plan.warps(rows), rows)
+    visits = plan.visits(plan.warps(rows, background, None), rows, None)
     static = _stack(request, bench, visits, template.stack)
     known = {"fwhm": round(request.template / bench.scale, 6), "margin": ARTIFACTS_MARGIN}
     return task("artifacts", *visits, static, **_thresholds(options), **known, subject=options)
 
 
 def _thresholds(options: ArtifactsSection) -> dict[str, Any]:
-    fields = _fields(options)
-    return {k: v for k, v in fields.items() if k not in ("template", "keep_template")}
+    return {k: v for k, v in fields_of(options).items() if k not in ("template", "keep_template")}
 
 
 def _psf(request: Request, bench: Bench, warps: list[Task]) -> Task:

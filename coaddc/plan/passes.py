@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
-from functools import reduce
-from itertools import groupby
-from operator import is_, or_
+from operator import is_, itemgetter
 
 import numpy as np
 
@@ -124,8 +122,11 @@ def lower(plan: Plan) -> Plan:
     """Turn requests into tasks, and gather those of one patch and band in a unit."""
     shop = Shop()
     units, asked = [], 0
-    for _, group in groupby(sorted((r for r in plan.requests if r.rows), key=_place), key=_place):
-        requests = list(group)
+    places: dict[tuple[int, int, str], list[Request]] = {}
+    for request in plan.requests:
+        if request.rows:
+            places.setdefault(_place(request), []).append(request)
+    for _, requests in sorted(places.items(), key=itemgetter(0)):
         bench = Bench(shop, requests[0].patch)
         targets = tuple([lower_request(request, bench) for request in requests])
         asked += _asked([target.task for target in targets])
@@ -137,7 +138,10 @@ def _asked(targets: Sequence[Task]) -> int:
     """Return the number of tasks that targets need, each counted by itself."""
     needs: dict[str, int] = {}  # a bit for each task: few hundred to a unit
     for place, found in enumerate(walk(targets)):
-        needs[found.digest] = reduce(or_, [needs[i.digest] for i in found.inputs], 1 << place)
+        below = 1 << place
+        for needed in found.inputs:
+            below |= needs[needed.digest]
+        needs[found.digest] = below
     return sum(needs[target.digest].bit_count() for target in targets)
 
 
@@ -173,6 +177,8 @@ def reuse(plan: Plan, held: Set[str], outdated: Set[str]) -> Plan:
     held, outdated
         Digests of products that are there, and of those of which another version is.
     """
+    if not held and not outdated:
+        return plan
     current = [t.product for u in plan.units for t in u.targets if t.product.digest in held]
     left = [(u, tuple([t for t in u.targets if t.product.digest not in held])) for u in plan.units]
     names = frozenset(t.product.name for u in plan.units for t in u.targets if t.product.digest in outdated)
@@ -180,10 +186,6 @@ def reuse(plan: Plan, held: Set[str], outdated: Set[str]) -> Plan:
         [u if len(targets) == len(u.targets) else _deduped(u, targets) for u, targets in left if targets]
     )
     return replace(plan, units=units, current=tuple(current), outdated=names)
-
-
-def _left(unit: Unit, targets: Sequence[Target]) -> Unit:
-    return unit if len(targets) == len(unit.targets) else _deduped(unit, targets)
 
 
 def tile(plan: Plan, engine: EngineOptions) -> Plan:
@@ -211,9 +213,7 @@ def order(plan: Plan) -> Plan:
 def _ordered(unit: Unit) -> Unit:
     visits = visits_of(unit.tasks)
     late = late_tasks(unit.tasks)
-    place = {found.digest: i for i, found in enumerate(unit.tasks)}
-    ranked = sorted(unit.tasks, key=lambda t: (_rank(visits, late, t), place[t.digest]))
-    return replace(unit, tasks=tuple(ranked))
+    return replace(unit, tasks=tuple(sorted(unit.tasks, key=lambda found: _rank(visits, late, found))))
 
 
 def _rank(visits: Mapping[str, int | None], late: Set[str], found: Task) -> tuple[bool, int, int]:

@@ -50,9 +50,9 @@ def adds(task: Task) -> bool:
     return means and all(needed.op != "artifacts" for needed in task.inputs)
 
 
-def late_tasks(tasks: Iterable[Task]) -> frozenset[str]:
+def late_tasks(tasks: Sequence[Task]) -> frozenset[str]:
     """Return the tasks (given inputs first) that cannot run before the artifacts of all visits are known."""
-    tasks, late = list(tasks), set[str]()
+    late = set[str]()
     if all(found.op != "artifacts" for found in tasks):
         return frozenset()
     for found in tasks:

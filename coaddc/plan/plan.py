@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from coaddc.model.assembly import Assembly, StackSection
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.product import Product
 from coaddc.model.skymap import Patch
+from coaddc.model.value import value
 from coaddc.plan.select import Selection
 from coaddc.plan.task import Task
 
 
-@dataclass(frozen=True)
+@value
 class Request:
     """One assembly on one patch in one band, with the exposures chosen for it.
 
@@ -47,7 +47,7 @@ class Request:
         selected = self.selection.notes if self.selection else ()
         return (*selected, *self.left_out)
 
-    @cached_property
+    @property
     def data_id(self) -> Mapping[str, str | int]:
         """The data ID of its coadd."""
         patch = self.patch
@@ -60,7 +60,7 @@ class Request:
         return " ".join(f"{key}={value}" for key, value in self.data_id.items())
 
 
-@dataclass(frozen=True)
+@value
 class Target:
     """One product of a unit, and the task that makes it."""
 
@@ -69,7 +69,7 @@ class Target:
     task: Task
 
 
-@dataclass(frozen=True)
+@value
 class Sum:
     """Sums over warps, for one mean or for several.
 

@@ -42,6 +42,21 @@ def reading(assembly: Assembly) -> dict[str, Any]:
     return {k: v for k, v in assembly.config.get("survey", {}).items() if k not in NOT_READING}
 
 
+def making(assembly: Assembly) -> list[Any]:
+    """Return what the tasks of an assembly depend on besides its exposures: how they are read, and stages."""
+    stages = assembly.warp, assembly.psf_model, assembly.stack, assembly.artifacts, assembly.sky_matching
+    return [
+        *(fields_of(stage) if stage else None for stage in (*stages, assembly.wavelength)),
+        reading(assembly),
+    ]
+
+
+def fields_of(section: Any) -> dict[str, Any]:
+    """Return the fields of a section that tasks depend on, plain data."""
+    found: dict[str, Any] = plain(asdict(section))
+    return {k: v for k, v in found.items() if k not in ("doc", *SELECTING)}
+
+
 def _idle(assembly: Assembly) -> frozenset[str]:
     """Return the sections whose stage does not run."""
     idle = set()

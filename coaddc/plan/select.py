@@ -15,6 +15,7 @@ from coaddc.model.exposures import ExposureRow, ExposureTable
 from coaddc.model.skymap import Patch
 from coaddc.model.skymaps.cover import overlapping
 from coaddc.model.skymaps.sphere import Footprints
+from coaddc.model.value import value
 from coaddc.plan.choose import Pairs, Predicate, Rank, best
 from coaddc.plan.columns import Columns
 from coaddc.plan.rank import Mask, Sum, read_keep
@@ -81,7 +82,7 @@ class _Chosen:
         return self.exposures[self.ends[patch] : self.ends[patch + 1]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Selection:
     """The exposures of one product.
 

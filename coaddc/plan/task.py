@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from coaddc.model.digest import digest_text, rendered
+from coaddc.model.value import value
 
 #: Every op, with the version of what it does to pixels: raise it when its results change.
 OP_VERSIONS: Mapping[str, int] = MappingProxyType(
@@ -29,8 +30,11 @@ OP_VERSIONS: Mapping[str, int] = MappingProxyType(
     }
 )
 
+#: Stands for a value that is not known yet; no name has it.
+BLANK = "\0"
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@value
 class Task:
     """One call of an op; equal to any task with its digest.
 
@@ -61,7 +65,7 @@ class Task:
         return hash(self.digest)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value
 class Params:
     """Parameters of tasks, rendered once for the digests of all that have them.
 
@@ -82,6 +86,29 @@ class Params:
         return cls(values, rendered(values))
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Parameters but for what differs from task to task: rendered once for all of them.
+
+    Attributes
+    ----------
+    texts
+        What stands before, between and after the values that are to be filled in.
+    """
+
+    texts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, **values: Any) -> Form:
+        """Render parameters; `BLANK` stands for each value that is to be filled in."""
+        return cls(tuple(rendered(values).split(rendered(BLANK))))
+
+    def filled(self, *rest: str, **values: Any) -> Params:
+        """Return the parameters, with values, rendered, for the blanks in the order of their names."""
+        parts = [text + value for text, value in zip(self.texts, rest, strict=False)]
+        return Params(values, "".join(parts) + self.texts[-1])
+
+
 def task(op: str, *inputs: Task, subject: Any = None, **params: Any) -> Task:
     """Make a task."""
     return task_of(op, Params.of(**params), inputs, subject)
@@ -92,8 +119,9 @@ def task_of(op: str, params: Params, inputs: tuple[Task, ...], subject: Any = No
 
     Its digest is that of the plain data ``[op, version, parameters, [digests of inputs]]``.
     """
-    needed = ",".join([f'"{found.digest}"' for found in inputs])
-    identity = digest_text(f'["{op}",{OP_VERSIONS[op]},{params.text},[{needed}]]')
+    needed = '","'.join([found.digest for found in inputs])
+    quoted = f'"{needed}"' if inputs else ""
+    identity = digest_text(f'["{op}",{OP_VERSIONS[op]},{params.text},[{quoted}]]')
     return Task(op, params.values, inputs, identity, subject)
 
 

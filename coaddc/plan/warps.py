@@ -5,15 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
+from typing import Any
 
-from coaddc.model.assembly import Matching, PsfModelSection, StackSection, Statistic, WarpSection, Weighting
-from coaddc.model.digest import digest
+from coaddc.model.assembly import (
+    Assembly,
+    Matching,
+    PsfModelSection,
+    StackSection,
+    Statistic,
+    WarpSection,
+    Weighting,
+)
+from coaddc.model.digest import digest, rendered
 from coaddc.model.errors import PlanError
 from coaddc.model.exposures import ExposureRow
 from coaddc.plan.bench import Bench
-from coaddc.plan.plan import Request
-from coaddc.plan.task import Params, Task, origin, task, task_of
+from coaddc.plan.task import BLANK, Form, Params, Task, origin, task, task_of
 from coaddc.plan.weights import weight
 
 #: Half-width of matching kernels, and of the PSFs to filter with, in FWHM.
@@ -24,77 +33,98 @@ FILTER_CELL = 128
 
 @dataclass(frozen=True)
 class WarpPlan:
-    """How the warps of a stack are made.
+    """How the warps of a stack are made on one patch.
 
     Attributes
     ----------
-    request
-        Which exposures, of which survey.
     bench
-        What it shares with other requests on the patch.
+        What requests on the patch share.
+    assembly
+        Of which survey the exposures are.
     warp, psf_model, stack
         The sections that say how: those of the assembly, or those placed in its template.
     target
         FWHM, arcsec, of the PSF that they are matched to; None where they are not.
-    background
-        The task that says what is to be taken off their sky; None where nothing is.
-    artifacts
-        The task that finds what is to be kept out of warps before they are filtered; None where nothing is.
     """
 
-    request: Request
     bench: Bench
+    assembly: Assembly
     warp: WarpSection
     psf_model: PsfModelSection
     stack: StackSection
     target: float | None
-    background: Task | None = None
-    artifacts: Task | None = None
 
-    def warps(self, rows: Sequence[ExposureRow]) -> list[Task]:
-        """Return the tasks that make the warp of each exposure, matched or filtered if so asked."""
-        warps = self._warps(rows)
+    def warps(
+        self, rows: Sequence[ExposureRow], background: Task | None, artifacts: Task | None
+    ) -> list[Task]:
+        """Return the tasks that make the warp of each exposure, matched or filtered if so asked.
+
+        Parameters
+        ----------
+        rows
+            The exposures.
+        background
+            The task that says what is to be taken off their sky; None where nothing is.
+        artifacts
+            The task that finds what is to be kept out of warps before they are filtered; None where nothing
+            is.
+        """
+        if background or artifacts or self.warp.matching is Matching.proper:
+            return self._together(rows, background, artifacts)
+        made = self._alone
+        new = [row for row in rows if id(row) not in made]
+        if new:
+            made.update(zip(map(id, new), self._together(new, None, None), strict=True))
+        return [made[id(row)] for row in rows]
+
+    @cached_property
+    def _alone(self) -> dict[int, Task]:
+        """Warps that depend on their exposure alone, made so far; by the exposure."""
+        return {}
+
+    def _together(
+        self, rows: Sequence[ExposureRow], background: Task | None, artifacts: Task | None
+    ) -> list[Task]:
+        warps = self._direct(rows)
+        if background:
+            warps = [task("level", warp, background) for warp in warps]
         if self.target is not None:
-            return self._matches(warps, self.target)
+            return self._matches(warps)
         match self.warp.matching:
             case Matching.likelihood:
-                return [self._filter(warp) for warp in warps]
+                return [self._filter(warp, artifacts) for warp in warps]
             case Matching.proper:
                 return self._proper(warps)
         return warps
 
-    def visits(self, warps: Sequence[Task], rows: Sequence[ExposureRow]) -> list[Task]:
+    def visits(
+        self, warps: Sequence[Task], rows: Sequence[ExposureRow], artifacts: Task | None
+    ) -> list[Task]:
         """Join the warps of a visit's detectors, where it has several."""
-        visit = {w.digest: row.visit for w, row in zip(warps, rows, strict=True)}
-        groups = [list(group) for _, group in groupby(warps, key=lambda w: visit[w.digest])]
-        return [g[0] if len(g) == 1 else task("visit", *g, reject=self._reject) for g in groups]
+        if len({row.visit for row in rows}) == len(rows):
+            return list(warps)
+        groups = groupby(zip(warps, rows, strict=True), key=lambda pair: pair[1].visit)
+        visits = [[warp for warp, _ in group] for _, group in groups]
+        return [v[0] if len(v) == 1 else task("visit", *v, reject=self._reject(artifacts)) for v in visits]
 
-    @property
-    def _reject(self) -> list[str]:
-        return sorted([*self.stack.reject, "CLIPPED"] if self.artifacts else self.stack.reject)
+    def _reject(self, artifacts: Task | None) -> list[str]:
+        return sorted([*self.stack.reject, "CLIPPED"] if artifacts else self.stack.reject)
 
-    def _warps(self, rows: Sequence[ExposureRow]) -> list[Task]:
-        weighting, interpolant = self._weighting, self.warp.interpolant
-        made = self.bench.once((weighting, interpolant, self._reading), dict[int, Task])
+    def _direct(self, rows: Sequence[ExposureRow]) -> list[Task]:
+        weighting, interpolant, shop = self._weighting, self.warp.interpolant, self.bench.shop
+        name = "direct", weighting, interpolant, shop.choices(self.assembly).reading
+        made = self.bench.once(name, dict[int, Task])
         for row in rows:
             if id(row) not in made:
-                made[id(row)] = self._warp(self.bench.shop.exposure(self.request.assembly, row), weighting)
-        warps = [made[id(row)] for row in rows]
-        return [task("level", w, self.background) for w in warps] if self.background else warps
-
-    @property
-    def _reading(self) -> str:
-        return self.bench.shop.reading(self.request.assembly)
+                made[id(row)] = self._warp(shop.exposure(self.assembly, row), weighting)
+        return [made[id(row)] for row in rows]
 
     def _warp(self, exposure: Task, weighting: Weighting) -> Task:
-        return task(
-            "warp",
-            exposure,
-            grid=self.bench.grid,
-            interpolant=self.warp.interpolant.value,
-            weight=weight(exposure.subject[1], self.bench.scale, weighting),
-            subject=self.bench.patch.wcs,
-        )
+        own = {"grid": self.bench.grid, "interpolant": self.warp.interpolant.value}
+        form = self.bench.once(("warp", self.warp.interpolant), lambda: Form.of(**own, weight=BLANK))
+        counts = weight(exposure.subject[1], self.bench.scale, weighting)
+        params = form.filled(rendered(counts), **own, weight=counts)
+        return task_of("warp", params, (exposure,), self.bench.patch.wcs)
 
     @property
     def _weighting(self) -> Weighting:
@@ -104,27 +134,31 @@ class WarpPlan:
             return Weighting.inverse_variance
         return self.stack.weighting
 
-    def _matches(self, warps: Sequence[Task], target: float) -> list[Task]:
-        fields = self.bench.shop.once(("match", id(self.psf_model)), self._model)
-        params = self.bench.once(("match", fields.text, target), lambda: self._matching(fields, target))
-        made = self.bench.once(("matched", fields.text, target), dict[str, Task])
+    def _matches(self, warps: Sequence[Task]) -> list[Task]:
+        params = self._match
+        made = self.bench.once(("matched", params.text), dict[str, Task])
         for warp in warps:
             if warp.digest not in made:
                 made[warp.digest] = task_of("match", params, (warp, origin(warp)[0]))
         return [made[warp.digest] for warp in warps]
 
-    def _model(self) -> Params:
+    @cached_property
+    def _match(self) -> Params:
+        """Parameters of matches."""
+        assert self.target is not None
+        form, fields = self.bench.shop.once(("match", id(self.psf_model)), self._model)
+        fwhm = round(self.target / self.bench.scale, 6)
+        half = math.ceil(KERNEL_REACH * self.target / self.bench.scale) + 1
+        return form.filled(rendered(fwhm), rendered(half), **fields, fwhm=fwhm, half=half)
+
+    def _model(self) -> tuple[Form, dict[str, Any]]:
         """Return what matches depend on of the section that says to which PSF."""
         names = ("wing_ratio", "wing_amplitude", "beta", "cell", "regularisation")
         fields = {name: getattr(self.psf_model, name) for name in names}
-        return Params.of(**fields, profile=self.psf_model.profile.value)
+        fields["profile"] = self.psf_model.profile.value
+        return Form.of(**fields, fwhm=BLANK, half=BLANK), fields
 
-    def _matching(self, fields: Params, target: float) -> Params:
-        scale = self.bench.scale
-        fwhm, half = round(target / scale, 6), math.ceil(KERNEL_REACH * target / scale) + 1
-        return Params.of(**fields.values, fwhm=fwhm, half=half)
-
-    def _filter(self, warp: Task) -> Task:
+    def _filter(self, warp: Task, artifacts: Task | None) -> Task:
         """Filter a warp with its own PSF.
 
         Raises
@@ -137,8 +171,9 @@ class WarpPlan:
                 "warp.matching=likelihood with stack.weighting=uniform: its weights are its definition; "
                 "leave stack.weighting at inverse_variance, or take stack.statistic=median"
             )
-        inputs = warp, origin(warp)[0], *((self.artifacts,) if self.artifacts else ())
-        return task("filter", *inputs, half=self._half([warp]), cell=FILTER_CELL, reject=self._reject)
+        inputs = warp, origin(warp)[0], *((artifacts,) if artifacts else ())
+        reject = self._reject(artifacts)
+        return task("filter", *inputs, half=self._half([warp]), cell=FILTER_CELL, reject=reject)
 
     def _proper(self, warps: list[Task]) -> list[Task]:
         """Convolve warps so that their mean is the proper coadd; each kernel depends on all exposures.

@@ -20,6 +20,8 @@ VARIANT = "variant"
 RESERVED = ("objects", "scratch", "skymaps", "store.json", "index.sqlite3", "lock", "runs")
 #: Characters that values keep in paths, besides letters, digits and ``_.-~``.
 _SAFE = ",+@^():"
+#: Stands for the patch in a path that is otherwise that of many products; no value has it.
+_BLANK = "\0"
 #: Bytes of a value in a path; file systems allow 255 in a name.
 _LONGEST = 160
 
@@ -87,8 +89,19 @@ class Layout:
         ConfigError
             Where the template names a key that the data ID has not, or a value is empty.
         """
-        text = "".join([literal + self._text(name, data_id) for literal, name in self._parts])
-        return "/".join(filter(None, text.split("/")))
+        blank = {**data_id, "patch": _BLANK}
+        name = (*blank, *blank.values())
+        pieces = self._pieces.get(name)
+        if pieces is None:
+            text = "".join([literal + self._text(key, blank) for literal, key in self._parts])
+            whole = "/".join(filter(None, text.split("/")))
+            pieces = self._pieces[name] = whole.split(encode(_BLANK))
+        return _value("patch", data_id["patch"]).join(pieces)
+
+    @cached_property
+    def _pieces(self) -> dict[tuple[str | int, ...], list[str]]:
+        """Paths in the pieces that the patch stands between, of what was asked for: patches are many."""
+        return {}
 
     def _text(self, name: str | None, data_id: DataId) -> str:
         if name is None:
@@ -102,21 +115,14 @@ class Layout:
         known = {*PLACE_KEYS, *self.implied, *data_id, OTHERS}
         raise ConfigError(
             f"store.template={self.template}: there is no key {name!r}, or it is not set in "
-            + " ".join(f"{key}={value}" for key, value in data_id.items())
+            + " ".join(f"{key}={value}" for key, value in data_id.items() if value != _BLANK)
             + near(name, known)
         )
 
-    def _others(self, data_id: DataId) -> tuple[str, ...]:
+    def _others(self, data_id: DataId) -> list[str]:
         fields, implied = self.fields, self.implied
-        names = tuple([k for k in data_id if k not in fields and str(data_id[k]) != implied.get(k)])
-        if names not in self._orders:
-            self._orders[names] = tuple(sorted(names, key=self._order))
-        return self._orders[names]
-
-    @cached_property
-    def _orders(self) -> dict[tuple[str, ...], tuple[str, ...]]:
-        """The orders of keys in paths that were asked for before: many products have few."""
-        return {}
+        names = [key for key in data_id if key not in fields and str(data_id[key]) != implied.get(key)]
+        return sorted(names, key=self._order)
 
     def _order(self, key: str) -> tuple[bool, int, str]:
         names = [*PLACE_KEYS, *self.implied]

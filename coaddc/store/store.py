@@ -126,7 +126,7 @@ class Store:
             See `Layout.check` and `check_keys`.
         """
         listed = list(products)
-        check_keys({key for product in listed for key in product.data_id})
+        check_keys(set().union(*[product.data_id for product in listed]))
         self.layout.check(listed)
 
     @property
