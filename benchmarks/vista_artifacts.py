@@ -56,15 +56,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Compared:
-    """The mean before and after, and the part by which fluxes of stars change, off the trail and on it.
-
-    ``errors`` are the standard deviations of the former as parts of their flux, from the noise of the sky.
-    """
+    """The mean before and after, and the part by which fluxes of stars change, off the trail and on it."""
 
     before: Found
     after: Found
     stars: Floats
-    errors: Floats
     on_trail: Floats
 
 
@@ -85,9 +81,7 @@ def compare(store: Path, shared: Path) -> Compared:
     x, y = before.pixel(ra=ra, dec=dec)
     fluxes = [aperture_flux(picture, x=x, y=y, radius=STAR) for picture in (before, after)]
     change, far = fluxes[1] / fluxes[0] - 1.0, np.abs(_across(before, x=x, y=y)) > CLEAR
-    errors = noise * np.sqrt(np.pi) * STAR / before.scale / fluxes[0]
-    found = (_found(picture, swarp, noise) for picture in (before, after))
-    return Compared(*found, change[far], errors[far], change[~far])
+    return Compared(_found(before, swarp, noise), _found(after, swarp, noise), change[far], change[~far])
 
 
 def _found(picture: Picture, swarp: Picture, noise: float) -> Found:

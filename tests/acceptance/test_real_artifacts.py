@@ -36,9 +36,6 @@ def test_both_images_of_the_asteroid_are_gone(compared: vista_artifacts.Compared
 
 def test_stars_keep_their_flux(compared: vista_artifacts.Compared) -> None:
     assert compared.stars.size >= 30
-    # A star that loses a visit to a footprint around it changes by the noise that this visit had.
-    assert (np.abs(compared.stars) < np.maximum(2e-3, compared.errors)).all()
-    assert np.median(np.abs(compared.stars)) < 1e-6
-    assert np.quantile(np.abs(compared.stars), 0.95) < 2e-3
+    assert np.abs(compared.stars).max() < 2e-3
     assert np.mean(np.abs(compared.stars) < 1e-6) > 0.9
     assert np.abs(compared.on_trail).max() < 5e-3  # whose light was in their apertures
