@@ -11,12 +11,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from coaddc import build
 from coaddc.config.app import run
 from coaddc.model.exposures import ExposureRow, ExposureTable
 from coaddc.model.skymaps.cover import covering
@@ -97,8 +95,7 @@ def compiled(recipes: int, patches: int, count: int) -> tuple[Clock, Plan]:
     selector = Selector(table, covered)
     clock.lap("overlaps")
     store = Store(Path("store"), suite.store, suite.implied)
-    held = partial(build._held, store)
-    plan = compile_suite(suite.assemblies, selector, lambda _: covered, held, suite.engine, clock.lap)
+    plan = compile_suite(suite.assemblies, selector, lambda _: covered, store.held, suite.engine, clock.lap)
     store.check([target.product for unit in plan.units for target in unit.targets])
     clock.lap("check paths")
     return clock, plan

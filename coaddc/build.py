@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +16,7 @@ from coaddc.engine.report import Follower, counts, progress_bar, summary, termin
 from coaddc.io.exposures.scan import Scan, scan
 from coaddc.model.assembly import Assembly
 from coaddc.model.digest import digest
-from coaddc.model.errors import PlanError, StoreError
+from coaddc.model.errors import PlanError
 from coaddc.model.images import Coadd
 from coaddc.model.product import Product
 from coaddc.model.run_options import EngineOptions
@@ -33,7 +32,6 @@ from coaddc.plan.plan import Plan
 from coaddc.plan.select import Selector, check_sections
 from coaddc.plan.task import OP_VERSIONS
 from coaddc.sim.survey import default_path, simulate
-from coaddc.store.status import Conflict, Current, Outdated
 from coaddc.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -124,8 +122,8 @@ def _compile(
     def patches(assembly: Assembly) -> list[Patch]:
         return restrict(covered, assembly.tracts, assembly.patches)
 
-    selector, held = Selector(found.table, covered), partial(_held, store)
-    plan = compile_suite(assemblies, selector, patches, held, suite.engine, watch)
+    selector = Selector(found.table, covered)
+    plan = compile_suite(assemblies, selector, patches, store.held, suite.engine, watch)
     return Compiled(plan, survey, found, skymap)
 
 
@@ -152,18 +150,6 @@ def _skymap(assembly: Assembly, found: Scan, store: Store) -> Skymap:
 
 def _place(skymap: str) -> str:
     return f"skymaps/{skymap}"
-
-
-def _held(store: Store, products: Sequence[Product]) -> tuple[Set[str], Set[str]]:
-    """Ask the store for products; refuse all that would clobber others, together."""
-    if store.empty:  # most large suites meet an empty store first; each look at a place takes its time
-        return set(), set()
-    status = {product.digest: store.status(product) for product in products}
-    conflicts = [found.message for found in status.values() if isinstance(found, Conflict)]
-    if conflicts:
-        raise StoreError("\n\n".join(conflicts))
-    current = {digest for digest, found in status.items() if isinstance(found, Current)}
-    return current, {digest for digest, found in status.items() if isinstance(found, Outdated)}
 
 
 def _run(suite: Suite, compiled: Compiled, store: Store, console: Console) -> bool:

@@ -129,10 +129,22 @@ class Store:
         check_keys(set().union(*[product.data_id for product in listed]))
         self.layout.check(listed)
 
-    @property
-    def empty(self) -> bool:
-        """Whether no product was ever put into it."""
-        return not os.path.isdir(self.root / "objects")
+    def held(self, products: Iterable[Product]) -> tuple[set[str], set[str]]:
+        """Return the digests of products that are here, and of those of which another version is.
+
+        Raises
+        ------
+        StoreError
+            Where any would clobber another one: a message for all of them.
+        """
+        if not os.path.isdir(self.root / "objects"):  # most large suites are made into a new store
+            return set(), set()
+        status = {product.digest: self.status(product) for product in products}
+        conflicts = [found.message for found in status.values() if isinstance(found, Conflict)]
+        if conflicts:
+            raise StoreError("\n\n".join(conflicts))
+        current = {digest for digest, found in status.items() if isinstance(found, Current)}
+        return current, {digest for digest, found in status.items() if isinstance(found, Outdated)}
 
     def status(self, product: Product) -> Status:
         """Say what lies under the data ID of a product.
