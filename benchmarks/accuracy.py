@@ -30,7 +30,7 @@ from measure import (
 from numpy.typing import NDArray
 from programs import SWARP, Image, machine, read_coaddc, read_swarp, run_coaddc, run_swarp
 
-from coaddc.io.coadds.file import read_component
+from coaddc.io.coadds.read import read_component
 from coaddc.model.wcs import Wcs
 from coaddc.store.butler import Butler
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from coaddc.config.read import read
-from coaddc.io.coadds.file import read_coadd, read_component, write_coadd
+from coaddc.io.coadds.read import read_coadd, read_component
+from coaddc.io.coadds.write import write_coadd
 from coaddc.model.assembly import WavelengthSection
 from coaddc.model.dcr import DcrModel
 from coaddc.model.digest import digest

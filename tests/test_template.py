@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from coaddc.cli import main
-from coaddc.io.coadds.file import read_coadd
+from coaddc.io.coadds.read import read_coadd
 from coaddc.model.errors import ConfigError, StoreError
 from coaddc.model.images import Stacked
 from coaddc.model.run_options import StoreOptions

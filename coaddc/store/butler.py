@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coaddc.io.coadds.file import COMPONENTS, read_coadd, read_component
+from coaddc.io.coadds.read import COMPONENTS, read_coadd, read_component
 from coaddc.model.errors import StoreError, near
 from coaddc.model.product import PLACE_KEYS
 from coaddc.store.facts import SHOWN

@@ -50,7 +50,7 @@ def addresses(root: Path) -> Iterator[str]:
 
 def write_object(root: Path, product: Product, coadd: Coadd, run: Mapping[str, Any]) -> Path:
     """Write a product whole, rename it to its place, and return that; what is there already stays."""
-    from coaddc.io.coadds.file import write_coadd  # with astropy slow to import
+    from coaddc.io.coadds.write import write_coadd  # with astropy slow to import
 
     folder = object_folder(root, address_of(product))
     if _is_whole(folder):

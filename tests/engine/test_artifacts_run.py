@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coaddc.io.coadds.file import read_coadd, write_coadd
+from coaddc.io.coadds.read import read_coadd
+from coaddc.io.coadds.write import write_coadd
 from coaddc.model.assembly import ArtifactsSection, Matching, PsfModelSection, Rejection, WarpSection
 from coaddc.model.images import Coadd
 from coaddc.model.mask import bit

@@ -11,8 +11,9 @@ from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coaddc.io.coadds.file import read_coadd, read_component, write_coadd
+from coaddc.io.coadds.read import read_coadd, read_component
 from coaddc.io.coadds.tables import inputs_of
+from coaddc.io.coadds.write import write_coadd
 from coaddc.io.plain_yaml import dump_plain, load_plain
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
@@ -49,6 +50,15 @@ def assert_same_coadd(read: Coadd, coadd: Coadd) -> None:
 def test_a_coadd_is_read_as_it_was_written(written):
     path, coadd, _ = written
     assert_same_coadd(read_coadd(path), coadd)
+
+
+@pytest.mark.parametrize("room", [1, 137, 1000])
+def test_how_many_rows_are_written_at_a_time_changes_no_byte(written, tmp_path, monkeypatch, room):
+    path, coadd, product = written
+    assert BOX.shape[1] % 2 == 1  # so that a row of NIMAGE is no whole number of words
+    monkeypatch.setattr("coaddc.io.coadds.write.ROOM", room)
+    write_coadd(tmp_path / "again.fits", coadd, product)
+    assert (tmp_path / "again.fits").read_bytes() == path.read_bytes()
 
 
 def test_the_wcs_of_the_tract_survives_off_origin(written):

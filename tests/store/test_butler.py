@@ -178,7 +178,7 @@ def test_versions_lists_old_ones_too_newest_first(store, butler):
     new, former = butler.versions("coadd", band="r")
     assert (new.digest, new.current) == ("9" * 32, True)
     assert (former.digest, former.current) == ("5" * 32, False)
-    from coaddc.io.coadds.file import read_component
+    from coaddc.io.coadds.read import read_component
 
     np.testing.assert_array_equal(read_component(former.path, "image"), old)
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from astropy.io import fits
 
-from coaddc.io.coadds.file import read_coadd
+from coaddc.io.coadds.read import read_coadd
 from coaddc.model.errors import StoreError
 from coaddc.store.store import Current, Store
 from tests.coadds import make_product

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from coaddc.io.coadds.file import read_coadd
+from coaddc.io.coadds.read import read_coadd
 from coaddc.model.errors import ConfigError, PlanError, StoreError
 from coaddc.store import disk
 from coaddc.store.store import Absent, Conflict, Current, Outdated, Store

@@ -1,131 +1,23 @@
-"""The file of a coadd: plain FITS that LSST's readers, astropy, SExtractor and SWarp all open.
-
-An empty primary HDU says what the coadd is. ``IMAGE``, ``MASK`` and ``VARIANCE`` follow in this order, which
-afw goes by; then ``NIMAGE``, ``PSF`` (cells of stamps), ``PSF_FWHM``, ``CORRELATION``, ``INPUTS`` and
-``CONFIG``. Equal content gives equal bytes: no header holds a time.
-"""
+"""Reading the file of a coadd, as `coaddc.io.coadds.write` writes it, or only a part of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from coaddc.io.coadds.cards import (
-    LEFT_OUT,
-    box_of,
-    data_id_of,
-    mask_cards,
-    pixel_header,
-    primary_header,
-    wcs_of,
-)
-from coaddc.io.coadds.tables import (
-    artifacts_of,
-    artifacts_table,
-    config_of,
-    config_table,
-    inputs_of,
-    inputs_table,
-    table_hdu,
-)
+from coaddc.io.coadds.cards import box_of, data_id_of, wcs_of
+from coaddc.io.coadds.tables import artifacts_of, config_of, inputs_of
+from coaddc.io.coadds.write import BLOCK
 from coaddc.model.errors import DataError, near
 from coaddc.model.geom import Box
 from coaddc.model.images import CellPsfs, Coadd, CoaddInput, Stacked
-from coaddc.model.mask import bit, bits
-from coaddc.model.product import Product
 from coaddc.model.wcs import Wcs
-
-#: Bytes of a FITS block.
-BLOCK = 2880
-
-
-def write_coadd(path: Path, coadd: Coadd, product: Product) -> None:
-    """Write a coadd as a new file.
-
-    Where no visit contributed, the image is NaN, the variance infinite and the mask NO_DATA, whatever the
-    arrays hold there.
-
-    Raises
-    ------
-    ValueError
-        Where an array has not the shape of the coadd's box.
-    FileExistsError
-        Where there is such a file.
-    """
-    with path.open("xb") as file:
-        _append(file, fits.PrimaryHDU(header=primary_header(product)), None)
-        for hdu in _images(coadd):
-            _append(file, hdu, hdu.data)
-        tables = {"INPUTS": inputs_table(coadd.inputs), "CONFIG": config_table(product.config)}
-        if coadd.artifacts:
-            tables["ARTIFACTS"] = artifacts_table(coadd.artifacts)
-        for name, rows in tables.items():
-            _append(file, table_hdu(name, rows), rows)
-
-
-def _images(coadd: Coadd) -> Iterator[fits.ImageHDU]:
-    """Yield them one by one, so that the copy in the byte order of FITS is of one array at a time."""
-    yield from _planes(coadd)
-    yield _image("PSF", coadd.psf.stamps, ">f4", CELLSIZE=(coadd.psf.size, "[pixel] side of a cell"))
-    yield _image("PSF_FWHM", coadd.psf.fwhm, ">f8", BUNIT="arcsec")
-    yield _image("CORRELATION", coadd.correlation, ">f8")
-    if coadd.template is not None:
-        place = pixel_header(coadd.wcs, coadd.stacked.box)
-        yield _image("TEMPLATE", coadd.template, ">f4", BUNIT="nJy", **dict(place))
-
-
-def _planes(coadd: Coadd) -> Iterator[fits.ImageHDU]:
-    stacked = coadd.stacked
-    for name in ("image", "mask", "variance", "n_image"):
-        if getattr(stacked, name).shape != stacked.box.shape:
-            raise ValueError(
-                f"{name} of shape {getattr(stacked, name).shape} in a box of {stacked.box.shape}"
-            )
-    empty = stacked.n_image == 0
-    place = pixel_header(coadd.wcs, stacked.box)
-    place["INHERIT"] = True
-
-    def plane(name: str, values: NDArray[Any], kind: str, **cards: Any) -> fits.ImageHDU:
-        hdu = _image(name, values, kind, **cards)
-        hdu.header.update(place)
-        return hdu
-
-    image = plane("IMAGE", stacked.image, ">f4", BUNIT="nJy", EXTTYPE="IMAGE")
-    image.data[empty] = np.nan
-    yield image
-    mask = plane("MASK", stacked.mask, ">i4", EXTTYPE="MASK")
-    mask.data &= ~bits(LEFT_OUT)
-    mask.data[empty] |= bit("NO_DATA")
-    mask.header.extend(mask_cards())
-    yield mask
-    variance = plane(
-        "VARIANCE", stacked.variance, ">f4", BUNIT="nJy2", EXTTYPE="VARIANCE", UTYPE="VarianceUncertainty"
-    )
-    variance.data[empty] = np.inf
-    yield variance
-    yield plane("NIMAGE", stacked.n_image, ">i2")
-
-
-def _image(name: str, values: NDArray[Any], kind: str, **cards: Any) -> fits.ImageHDU:
-    hdu = fits.ImageHDU(np.array(values, kind, order="C"), name=name)
-    hdu.header.update(cards)
-    return hdu
-
-
-def _append(file: BinaryIO, hdu: Any, data: NDArray[Any] | None) -> None:
-    """Write one HDU with its checksums; its data are already in the byte order of FITS."""
-    hdu.add_checksum(when="sum of 32-bit words")
-    file.write(hdu.header.tostring().encode("ascii"))
-    if data is not None:
-        raw = data.reshape(-1).view(np.uint8)
-        file.write(raw.data)
-        file.write(b"\0" * (-raw.size % BLOCK))
 
 
 def read_coadd(path: Path) -> Coadd:
