@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from coaddc.model.assembly import Assembly
 from coaddc.model.digest import digest, rendered
@@ -25,10 +25,10 @@ class Once:
 
     def once(self, name: Hashable, make: Callable[[], T]) -> T:
         """Return the value of this name, made now if there is none."""
-        found = self._made.get(name)
+        found: T | None = self._made.get(name)
         if found is None:
             found = self._made[name] = make()
-        return cast(T, found)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
@@ -107,11 +108,16 @@ def compile_suite(
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keep Python from looking for cycles: it would go through the growing plan again and again."""
+    """Keep Python from looking for cycles: it would go through the growing plan again and again.
+
+    Nor is the plan, which stays, gone through afterwards; but at the end, as extension modules expect.
+    """
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
+        atexit.register(gc.unfreeze)
         if collecting:
             gc.enable()

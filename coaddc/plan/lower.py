@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from coaddc.model.assembly import ArtifactsSection, Matching, Rejection, StackSection, Statistic, Weighting
+from coaddc.model.digest import rendered
 from coaddc.model.product import DataId, Product
 from coaddc.plan.background import background_task
 from coaddc.plan.bench import Bench, Choices
@@ -119,8 +120,6 @@ def _psf(request: Request, bench: Bench, warps: list[Task]) -> Task:
     half = min(60, math.ceil(PSF_REACH * width / bench.scale))
     median = request.assembly.stack.statistic is Statistic.median
     equal = uniform or median
-    params = bench.once(
-        ("psf", equal, median, half),
-        lambda: Params.of(equal=equal, median=median, cell=PSF_CELL, half=half, box=bench.box),
-    )
-    return task_of("psf", params, tuple(warps))
+    fields = {"equal": equal, "median": median, "cell": PSF_CELL, "box": bench.box}
+    form = bench.once(("psf", equal, median), lambda: Form.of(**fields, half=BLANK))
+    return task_of("psf", form.filled(rendered(half), **fields, half=half), tuple(warps))

@@ -111,8 +111,8 @@ class WarpPlan:
         return sorted([*self.stack.reject, "CLIPPED"] if artifacts else self.stack.reject)
 
     def _direct(self, rows: Sequence[ExposureRow]) -> list[Task]:
-        weighting, interpolant, shop = self._weighting, self.warp.interpolant, self.bench.shop
-        name = "direct", weighting, interpolant, shop.choices(self.assembly).reading
+        weighting, shop = self._weighting, self.bench.shop
+        name = "direct", weighting, self.warp.interpolant, shop.choices(self.assembly).reading
         made = self.bench.once(name, dict[int, Task])
         for row in rows:
             if id(row) not in made:
@@ -120,11 +120,16 @@ class WarpPlan:
         return [made[id(row)] for row in rows]
 
     def _warp(self, exposure: Task, weighting: Weighting) -> Task:
-        own = {"grid": self.bench.grid, "interpolant": self.warp.interpolant.value}
-        form = self.bench.once(("warp", self.warp.interpolant), lambda: Form.of(**own, weight=BLANK))
+        form, own = self._gridded
         counts = weight(exposure.subject[1], self.bench.scale, weighting)
         params = form.filled(rendered(counts), **own, weight=counts)
         return task_of("warp", params, (exposure,), self.bench.patch.wcs)
+
+    @cached_property
+    def _gridded(self) -> tuple[Form, dict[str, Any]]:
+        """Parameters of warps, but for their weight."""
+        own = {"grid": self.bench.grid, "interpolant": self.warp.interpolant.value}
+        return Form.of(**own, weight=BLANK), own
 
     @property
     def _weighting(self) -> Weighting:
