@@ -87,7 +87,8 @@ def find_places(
 def _lagrange(t: float) -> tuple[float, float, float, float]:
     """Return the weights at t, 0 to 1, of nodes at -1, 0, 1, 2."""
     a, b, c = t + 1.0, t - 1.0, t - 2.0
-    return -t * b * c / 6.0, a * b * c / 2.0, -a * t * c / 2.0, a * t * b / 6.0
+    sixth = 1.0 / 6.0
+    return -sixth * t * b * c, 0.5 * a * b * c, -0.5 * a * t * c, sixth * a * t * b
 
 
 @njit(**INNER)

@@ -92,47 +92,51 @@ def resample(
     places = make_places()
     wy, wx = make_weights(sizes[0]), make_weights(sizes[0])
     values = np.empty(RUN + LANES, np.float32), np.empty(RUN + LANES, np.float32)
+    left = np.empty(RUN, np.int32)
     column = x0
     while column < x1:  # a strip after the other: the pixels that its rows need stay in the nearest cache
         n = min(x1 - column, RUN - (corner[1] + column - grid[2]) % RUN)
         for row in range(y0, y1):
             pixel = corner[0] + row, corner[1] + column
             if find_places(nodes, active, grid, limits, section, pixel, n, places):
-                weigh(sizes, (weights, variances), places[1], n, wy)
-                weigh(sizes, (weights, variances), places[2], n, wx)
-                _interpolate(sizes, planes, stride, places, n, wy, wx, tables, values)
+                weigh(sizes, (weights, variances), places, n, wy, wx)
+                found = _interpolate_runs(sizes[0], planes, stride, places[0], n, wy, wx, values, left)
+                for k in left[:found]:
+                    _interpolate_one(sizes, planes, stride, places, k, wy, tables, values)
                 _write(mask, places, n, values, (row, column), weight, no_data, outputs)
         column += n
 
 
 @njit(**INNER)
-def _interpolate(
-    sizes: tuple[Size, Size, Size],
+def _interpolate_runs(
+    taps: Size,
     planes: tuple[Floats, Floats],
     stride: int,
-    places: Places,
+    shift: NDArray[np.int32],
     n: int,
     wy: tuple[Floats, Floats],
     wx: tuple[Floats, Floats],
-    tables: tuple[Floats, Floats],
     values: tuple[Floats, Floats],
-) -> None:
-    """Interpolate image and variance at n positions, eight at a time where they are a run."""
-    shift = places[0]
-    reach = (len(sizes[0]) - 1) * (stride + 1) + LANES  # what eight positions may touch; only some may count
+    left: NDArray[np.int32],
+) -> int:
+    """Interpolate image and variance where the n positions are runs; list the others, and say how many."""
+    reach = (len(taps) - 1) * (stride + 1) + LANES  # what eight positions may touch; only some may count
+    found = 0
     k = int(np.int64(0))  # a plain 0 would be a type of its own: what takes it would be compiled twice
     while k < n:
         at = k + shift[k]
         count = min(int(count_equal(shift, k)), n - k)
-        if shift[k] != NOWHERE and (count < _SHORTEST or at + reach > planes[0].size):
+        if count >= _SHORTEST and at + reach <= planes[0].size:
+            if at >= 0:
+                store(sums(taps, planes[0], at, stride, wy[0], wx[0], k), values[0], k)
+                store(sums(taps, planes[1], at, stride, wy[1], wx[1], k), values[1], k)
+        else:
             count = min(_SHORTEST, n - k)
             for one in range(k, k + count):
-                if shift[one] != NOWHERE:
-                    _interpolate_one(sizes, planes, stride, places, one, wy, tables, values)
-        elif shift[k] != NOWHERE:
-            store(sums(sizes[0], planes[0], at, stride, wy[0], wx[0], k), values[0], k)
-            store(sums(sizes[0], planes[1], at, stride, wy[1], wx[1], k), values[1], k)
+                left[found] = one
+                found += 1
         k += count
+    return found
 
 
 @njit(**INNER)
@@ -146,8 +150,10 @@ def _interpolate_one(
     tables: tuple[Floats, Floats],
     values: tuple[Floats, Floats],
 ) -> None:
-    """Interpolate image and variance at position k."""
+    """Interpolate image and variance at position k, if it is valid."""
     at, phase = k + places[0][k], places[2][k]
+    if at < 0:
+        return
     value = noise = spread(np.float32(0.0))
     for first in range(0, len(sizes[0]), LANES):
         wx = weights_of_one(sizes[1], tables[0], phase, first)

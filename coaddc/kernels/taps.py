@@ -21,7 +21,7 @@ from coaddc.kernels.lanes import (
     spread,
     store,
 )
-from coaddc.kernels.place import RUN
+from coaddc.kernels.place import RUN, Places
 
 Floats = NDArray[np.float32]
 
@@ -40,11 +40,12 @@ def make_weights(taps: Size) -> tuple[Floats, Floats]:
 def weigh(
     sizes: tuple[Size, Size, Size],
     coefficients: tuple[Floats, Floats],
-    phases: Floats,
+    places: Places,
     n: int,
-    result: tuple[Floats, Floats],
+    wy: tuple[Floats, Floats],
+    wx: tuple[Floats, Floats],
 ) -> None:
-    """Evaluate the weights at n phases, and at those that fill up the lanes.
+    """Evaluate the weights at the phases of n positions, and at those that fill up the lanes.
 
     Parameters
     ----------
@@ -52,36 +53,48 @@ def weigh(
         Of taps, and of powers of either kind of weights; the weights of variances are squares if of none.
     coefficients : (taps, powers) each
         Lowest power first; the mirrored tap's are the same but for the sign of odd powers.
-    phases, n
-        Minus 1/2 to 1/2, and how many.
-    result
-        Tap i's weights from ``i * RUN`` on.
+    places, n
+        As `coaddc.kernels.place.find_places` gives them.
+    wy, wx
+        Tap i's weights from ``i * RUN`` on, then likewise those of variances.
     """
-    weights, variances = result
-    _evaluate(sizes[0], sizes[1], coefficients[0], phases, n, weights)
+    _evaluate(sizes[0], sizes[1], coefficients[0], places, n, wy[0], wx[0])
     if len(sizes[2]) > 0:
-        _evaluate(sizes[0], sizes[2], coefficients[1], phases, n, variances)
+        _evaluate(sizes[0], sizes[2], coefficients[1], places, n, wy[1], wx[1])
     else:
         for i in range(len(sizes[0])):
             for k in range(i * RUN, i * RUN + n, LANES):
-                store(multiply(load(weights, k), load(weights, k)), variances, k)
+                store(multiply(load(wy[0], k), load(wy[0], k)), wy[1], k)
+                store(multiply(load(wx[0], k), load(wx[0], k)), wx[1], k)
 
 
 @njit(**INNER)
-def _evaluate(taps: Size, powers: Size, coefficients: Floats, phases: Floats, n: int, result: Floats) -> None:
-    """Evaluate polynomials: even plus odd powers are one tap's, even minus odd the mirrored tap's."""
-    last_even, last_odd = (len(powers) - 1) // 2 * 2, len(powers) // 2 * 2 - 1
+def _evaluate(
+    taps: Size, powers: Size, coefficients: Floats, places: Places, n: int, wy: Floats, wx: Floats
+) -> None:
+    """Evaluate polynomials on both axes: what is loaded of their coefficients serves twice."""
     for k in range(0, n, LANES):
-        u = load(phases, k)
-        minus, square = multiply(u, spread(np.float32(-1.0))), multiply(u, u)
+        y, x = load(places[1], k), load(places[2], k)
         for i in range(len(taps) // 2):
-            even, odd = spread(coefficients[i, last_even]), spread(coefficients[i, last_odd])
-            for power in range(last_even - 2, -1, -2):
-                even = multiply_add(even, square, spread(coefficients[i, power]))
-            for power in range(last_odd - 2, 0, -2):
-                odd = multiply_add(odd, square, spread(coefficients[i, power]))
-            store(multiply_add(odd, u, even), result, i * RUN + k)
-            store(multiply_add(odd, minus, even), result, (len(taps) - 1 - i) * RUN + k)
+            low_y, high_y = _mirrored(powers, coefficients, i, y)
+            low_x, high_x = _mirrored(powers, coefficients, i, x)
+            store(low_y, wy, i * RUN + k)
+            store(low_x, wx, i * RUN + k)
+            store(high_y, wy, (len(taps) - 1 - i) * RUN + k)
+            store(high_x, wx, (len(taps) - 1 - i) * RUN + k)
+
+
+@njit(**INNER)
+def _mirrored(powers: Size, coefficients: Floats, i: int, u: Lanes) -> tuple[Lanes, Lanes]:
+    """Return tap i's polynomial, the sum of even and odd powers, and the mirrored tap's, the difference."""
+    last_even, last_odd = (len(powers) - 1) // 2 * 2, len(powers) // 2 * 2 - 1
+    minus, square = multiply(u, spread(np.float32(-1.0))), multiply(u, u)
+    even, odd = spread(coefficients[i, last_even]), spread(coefficients[i, last_odd])
+    for power in range(last_even - 2, -1, -2):
+        even = multiply_add(even, square, spread(coefficients[i, power]))
+    for power in range(last_odd - 2, 0, -2):
+        odd = multiply_add(odd, square, spread(coefficients[i, power]))
+    return multiply_add(odd, u, even), multiply_add(odd, minus, even)
 
 
 @njit(**INNER)
