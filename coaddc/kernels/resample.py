@@ -18,6 +18,7 @@ from coaddc.kernels.taps import (
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.int32]
+Integers = NDArray[np.int32]
 Nodes = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
@@ -92,7 +93,7 @@ def resample(
     places = make_places()
     wy, wx = make_weights(sizes[0]), make_weights(sizes[0])
     values = np.empty(RUN + LANES, np.float32), np.empty(RUN + LANES, np.float32)
-    left = np.empty(RUN, np.int32)
+    left, bits = np.empty(RUN, np.int32), np.empty(RUN, np.int32)
     column = x0
     while column < x1:  # a strip after the other: the pixels that its rows need stay in the nearest cache
         n = min(x1 - column, RUN - (corner[1] + column - grid[2]) % RUN)
@@ -103,7 +104,10 @@ def resample(
                 found = _interpolate_runs(sizes[0], planes, stride, places[0], n, wy, wx, values, left)
                 for k in left[:found]:
                     _interpolate_one(sizes, planes, stride, places, k, wy, tables, values)
-                _write(mask, places, n, values, (row, column), weight, no_data, outputs)
+                if _gather(mask, places[0], n, no_data, bits):
+                    _write_all(places[3], n, bits, values, (row, column), weight, outputs)
+                else:
+                    _write_some(places, n, bits, values, (row, column), weight, no_data, outputs)
         column += n
 
 
@@ -112,12 +116,12 @@ def _interpolate_runs(
     taps: Size,
     planes: tuple[Floats, Floats],
     stride: int,
-    shift: NDArray[np.int32],
+    shift: Integers,
     n: int,
     wy: tuple[Floats, Floats],
     wx: tuple[Floats, Floats],
     values: tuple[Floats, Floats],
-    left: NDArray[np.int32],
+    left: Integers,
 ) -> int:
     """Interpolate image and variance where the n positions are runs; list the others, and say how many."""
     reach = (len(taps) - 1) * (stride + 1) + LANES  # what eight positions may touch; only some may count
@@ -165,25 +169,57 @@ def _interpolate_one(
 
 
 @njit(**INNER)
-def _write(
-    mask: NDArray[np.int32],
+def _gather(mask: Integers, shift: Integers, n: int, no_data: int, bits: Integers) -> bool:
+    """Find the bits of n pixels, ``no_data`` where no position is valid; say whether all have data."""
+    seen = 0
+    for k in range(np.uint64(n)):
+        bits[k] = mask[np.uint64(np.int64(k) + shift[k])] if shift[k] != NOWHERE else no_data
+        seen |= bits[k]
+    return seen & no_data == 0
+
+
+@njit(**INNER)
+def _write_all(
+    area: Floats,
+    n: int,
+    bits: Integers,
+    values: tuple[Floats, Floats],
+    pixel: tuple[int, int],
+    weight: float,
+    outputs: tuple[Image, Image, Mask, Image],
+) -> None:
+    """Write n pixels of a row, from the output's pixel (y, x) on, that all have data."""
+    out_image, out_variance, out_mask, out_weight = outputs
+    row, column = np.uint64(pixel[0]), np.uint64(pixel[1])  # unsigned: no test for negative indices
+    for k in range(np.uint64(n)):
+        out_mask[row, column + k] = bits[k]
+    for k in range(np.uint64(n)):
+        out_image[row, column + k] = values[0][k] * area[k]
+    for k in range(np.uint64(n)):
+        out_variance[row, column + k] = values[1][k] * (area[k] * area[k])
+    for k in range(np.uint64(n)):
+        out_weight[row, column + k] = weight
+
+
+@njit(**INNER)
+def _write_some(
     places: Places,
     n: int,
+    bits: Integers,
     values: tuple[Floats, Floats],
     pixel: tuple[int, int],
     weight: float,
     no_data: int,
     outputs: tuple[Image, Image, Mask, Image],
 ) -> None:
-    """Write n pixels of a row, from the output's pixel (y, x) on."""
+    """Write those of n pixels of a row, from the output's pixel (y, x) on, that have data."""
     out_image, out_variance, out_mask, out_weight = outputs
     shift, area = places[0], places[3]
-    row, column = np.uint64(pixel[0]), np.uint64(pixel[1])  # unsigned: no test for negative indices
+    row, column = np.uint64(pixel[0]), np.uint64(pixel[1])
     for k in range(np.uint64(n)):
         if shift[k] != NOWHERE:
-            bits = mask[np.uint64(np.int64(k) + shift[k])]
-            out_mask[row, column + k] = bits
-            if not bits & no_data:
+            out_mask[row, column + k] = bits[k]
+            if not bits[k] & no_data:
                 out_image[row, column + k] = values[0][k] * area[k]
                 out_variance[row, column + k] = values[1][k] * (area[k] * area[k])
                 out_weight[row, column + k] = weight

@@ -58,30 +58,30 @@ def weigh(
     wy, wx
         Tap i's weights from ``i * RUN`` on, then likewise those of variances.
     """
-    _evaluate(sizes[0], sizes[1], coefficients[0], places, n, wy[0], wx[0])
-    if len(sizes[2]) > 0:
-        _evaluate(sizes[0], sizes[2], coefficients[1], places, n, wy[1], wx[1])
-    else:
-        for i in range(len(sizes[0])):
-            for k in range(i * RUN, i * RUN + n, LANES):
-                store(multiply(load(wy[0], k), load(wy[0], k)), wy[1], k)
-                store(multiply(load(wx[0], k), load(wx[0], k)), wx[1], k)
+    for k in range(0, n, LANES):
+        y, x = load(places[1], k), load(places[2], k)
+        for i in range(len(sizes[0]) // 2):
+            at, mirrored = i * RUN + k, (len(sizes[0]) - 1 - i) * RUN + k
+            # Both axes together: what is loaded of the coefficients serves twice.
+            low_y, high_y = _mirrored(sizes[1], coefficients[0], i, y)
+            low_x, high_x = _mirrored(sizes[1], coefficients[0], i, x)
+            _store(low_y, high_y, wy[0], at, mirrored)
+            _store(low_x, high_x, wx[0], at, mirrored)
+            if len(sizes[2]) > 0:
+                low_y, high_y = _mirrored(sizes[2], coefficients[1], i, y)
+                low_x, high_x = _mirrored(sizes[2], coefficients[1], i, x)
+                _store(low_y, high_y, wy[1], at, mirrored)
+                _store(low_x, high_x, wx[1], at, mirrored)
+            else:
+                _store(multiply(low_y, low_y), multiply(high_y, high_y), wy[1], at, mirrored)
+                _store(multiply(low_x, low_x), multiply(high_x, high_x), wx[1], at, mirrored)
 
 
 @njit(**INNER)
-def _evaluate(
-    taps: Size, powers: Size, coefficients: Floats, places: Places, n: int, wy: Floats, wx: Floats
-) -> None:
-    """Evaluate polynomials on both axes: what is loaded of their coefficients serves twice."""
-    for k in range(0, n, LANES):
-        y, x = load(places[1], k), load(places[2], k)
-        for i in range(len(taps) // 2):
-            low_y, high_y = _mirrored(powers, coefficients, i, y)
-            low_x, high_x = _mirrored(powers, coefficients, i, x)
-            store(low_y, wy, i * RUN + k)
-            store(low_x, wx, i * RUN + k)
-            store(high_y, wy, (len(taps) - 1 - i) * RUN + k)
-            store(high_x, wx, (len(taps) - 1 - i) * RUN + k)
+def _store(low: Lanes, high: Lanes, result: Floats, at: int, mirrored: int) -> None:
+    """Store a tap's weights and the mirrored tap's."""
+    store(low, result, at)
+    store(high, result, mirrored)
 
 
 @njit(**INNER)

@@ -185,6 +185,24 @@ def test_outside_the_outermost_pixel_centres_there_is_no_data(scheme: Interpolan
     assert np.isfinite(variance[inside]).all()
 
 
+def test_bits_are_those_of_the_pixel_at_or_below_and_no_data_takes_the_rest_of_the_pixel_away() -> None:
+    affine = Affine(-3.7013, 2.2017, (1.01003, 0.02007, -0.01501, 0.98003))  # no position is a whole number
+    image, variance, mask = planes()
+    mask[::3, ::7] = 4
+    mask[40:44, 20:23] |= NO_DATA | 2  # rows above and below have data throughout
+    got = run(lanczos(3), (image, variance, mask), affine, (6, 5), (60, 70))
+    plain = run(lanczos(3), (image, variance, np.zeros_like(mask)), affine, (6, 5), (60, 70))
+    u, v = affine.at(*np.mgrid[6:66, 5:75].astype(np.float64))
+    assert ((u > 0) & (u < 89) & (v > 0) & (v < 70)).all()
+    bits = mask[np.floor(v).astype(int), np.floor(u).astype(int)]
+    np.testing.assert_array_equal(got[2], bits)
+    lost = bits & NO_DATA != 0
+    assert 0 < np.count_nonzero(lost.any(axis=1)) < 60
+    np.testing.assert_array_equal(got[0], np.where(lost, 0, plain[0]))
+    np.testing.assert_array_equal(got[1], np.where(lost, np.inf, plain[1]))
+    np.testing.assert_array_equal(got[3], np.where(lost, 0, plain[3]))
+
+
 def test_a_mask_spreads_over_two_by_two_and_what_is_rejected_over_four_by_four() -> None:
     mask = np.zeros((9, 11), np.int32)
     mask[4, 5] = 1 | 2
