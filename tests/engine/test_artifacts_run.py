@@ -7,9 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coaddc.engine.chain import Failure
 from coaddc.io.coadds.read import read_coadd
 from coaddc.io.coadds.write import write_coadd
-from coaddc.model.assembly import ArtifactsSection, Matching, PsfModelSection, Rejection, WarpSection
+from coaddc.model.assembly import (
+    ArtifactsSection,
+    Matching,
+    PsfModelSection,
+    Rejection,
+    Section,
+    WarpSection,
+)
 from coaddc.model.images import Coadd
 from coaddc.model.mask import bit
 from coaddc.model.product import Product
@@ -160,6 +168,31 @@ def test_filtering_after_the_search_does_not_depend_on_the_cut(filtered: list[Co
     whole, cut = (coadd.stacked for coadd in filtered[2:])
     assert np.nanmax(np.abs(whole.image - cut.image)) < 1e-6 * np.nanmax(np.abs(whole.image))
     np.testing.assert_array_equal(whole.mask, cut.mask)
+
+
+@pytest.mark.parametrize("tile", [None, 100])
+def test_an_exposure_that_cannot_be_read_fails_what_is_searched_with_it_and_nothing_else(
+    tile: int | None,
+) -> None:
+    survey, _ = small_survey(visits=3)
+    broken, patch = replace(survey, broken=frozenset({"v1-0"})), one_patch(ny=151, nx=202)
+    others = {"others": Section(where="visit <> 1")}
+    filtered = {"warp": WarpSection(matching=Matching.likelihood)}
+    asked = [
+        assembly(artifacts=COMPARE),
+        assembly({"warp": "filtered"}, artifacts=COMPARE, **filtered),
+        assembly({"others": "yes"}, artifacts=COMPARE, **others),
+        assembly({"others": "yes", "warp": "filtered"}, artifacts=COMPARE, **filtered, **others),
+    ]
+    made = run(broken, *asked, patch=patch, tile=tile)
+    assert len(made) == 4
+    for name, coadd in made.items():
+        if "others=yes" in name:
+            assert isinstance(coadd, Coadd)
+            assert coadd.artifacts.keys() <= {0, 2}
+        else:
+            assert isinstance(coadd, Failure)
+            assert "v1-0: truncated" in coadd.reason
 
 
 def test_memory_counts_the_warps_that_wait_for_the_search() -> None:
