@@ -12,8 +12,9 @@ from coaddc.plan.phases import Round, awaited, late_tasks, rounds, visits_of
 from coaddc.plan.plan import Unit
 from coaddc.plan.task import Task
 
-#: Bytes a pixel: planes of a product, sums of a stack, a warp, a warp in the making, and one being matched.
-PRODUCT, SUMS, WARP, WARPING, MATCHING = 14, 46, 16, 40, 80
+#: Bytes a pixel: planes of a product, sums of a stack, a warp, what making one takes, and matching one. The
+#: last two go by blocks and pieces, some tens of MB for each thread however large a tile is.
+PRODUCT, SUMS, WARP, WARPING, MATCHING = 14, 46, 16, 16, 24
 #: Warps that wait until they are added to sums together: a few rows of sums then stay in the cache for all.
 TOGETHER = 4
 #: Bytes an exposure's bin, of those in which skies are compared.
