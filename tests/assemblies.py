@@ -1,7 +1,7 @@
 """Assemblies without Hydra, and a small survey in memory, for tests of the compiler and the engine."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -98,6 +98,15 @@ def small_survey(*, seed: int | None = 1, visits: int = 5, noise: float = 2.0) -
             row = {"visit": visit, "detector": str(detector), "band": "r", "file": f"v{visit}-{detector}"}
             exposures.append(made.with_row(**row, survey_year=visit / 2, mjd=6e4 + visit))
     return MemorySurvey(exposures), stars
+
+
+def dark(survey: MemorySurvey, seed: int) -> MemorySurvey:
+    """Return the survey with nothing in it but noise."""
+    rng = np.random.default_rng(seed)
+    images = [rng.normal(0, np.sqrt(e.variance)).astype(np.float32) for e in survey.exposures]
+    return replace(
+        survey, exposures=[replace(e, image=i) for e, i in zip(survey.exposures, images, strict=True)]
+    )
 
 
 def one_patch(ny: int = 331, nx: int = 402) -> Patch:

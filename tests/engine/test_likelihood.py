@@ -11,30 +11,11 @@ from coaddc.model.assembly import Matching, PsfModelSection, StackSection, Stati
 from coaddc.model.errors import PlanError
 from coaddc.model.images import Coadd
 from coaddc.plan.task import walk
-from tests.assemblies import MemorySurvey, assembly, small_survey
+from tests.assemblies import assembly, dark, small_survey
+from tests.engine.measured import inside, significance
 from tests.engine.test_run import compiled, only, run
 
 LIKELIHOOD = WarpSection(matching=Matching.likelihood)
-
-
-def dark(survey: MemorySurvey, seed: int) -> MemorySurvey:
-    """Return the survey with nothing in it but noise."""
-    rng = np.random.default_rng(seed)
-    images = [rng.normal(0, np.sqrt(e.variance)).astype(np.float32) for e in survey.exposures]
-    return replace(
-        survey, exposures=[replace(e, image=i) for e, i in zip(survey.exposures, images, strict=True)]
-    )
-
-
-def significance(coadd: Coadd) -> np.ndarray:
-    good = np.isfinite(coadd.stacked.image)
-    return coadd.stacked.image[good] / np.sqrt(coadd.stacked.variance[good])
-
-
-def inside(coadd: Coadd, stars: object) -> list[tuple[float, float]]:
-    x, y = coadd.wcs.to_pixel(ra=stars.ra, dec=stars.dec)  # type: ignore[attr-defined]
-    box = coadd.stacked.box
-    return [(v - box.y0, u - box.x0) for v, u in zip(y, x, strict=True) if box.grow(-40).contains(y=v, x=u)]
 
 
 def test_significance_on_an_empty_sky_is_a_unit_normal() -> None:
@@ -82,15 +63,6 @@ def test_noise_is_correlated_as_stated() -> None:
         shifted = np.roll(sigmas, (dy, dx), (0, 1))[60:-60, 60:-60]
         found = float((part * shifted).mean() / (part**2).mean())
         assert found == pytest.approx(coadd.correlation[middle + dy, middle + dx], abs=0.05)
-
-
-def test_neither_tiles_nor_threads_change_a_likelihood() -> None:
-    survey, _ = small_survey()
-    made = assembly(warp=LIKELIHOOD)
-    whole, cut = only(run(survey, made, workers=1)), only(run(survey, made, workers=2, tile=70))
-    scale = np.sqrt(np.nanmedian(whole.stacked.variance))
-    assert np.nanmax(np.abs(whole.stacked.image - cut.stacked.image)) < 1e-2 * scale
-    np.testing.assert_array_equal(whole.stacked.n_image, cut.stacked.n_image)
 
 
 def test_direct_and_likelihood_share_their_warps_and_the_target_psf_is_idle() -> None:

@@ -13,8 +13,8 @@ from coaddc.model.images import Coadd
 from coaddc.model.psf import Moffat
 from coaddc.plan.task import walk
 from coaddc.sim.field import Stars, distorted_wcs, star_field
-from tests.assemblies import MemorySurvey, assembly, one_patch, small_survey
-from tests.engine.test_likelihood import dark, inside, significance
+from tests.assemblies import MemorySurvey, assembly, dark, one_patch, small_survey
+from tests.engine.measured import inside, significance
 from tests.engine.test_run import compiled, only, run
 
 PROPER = WarpSection(matching=Matching.proper)
@@ -118,15 +118,6 @@ def test_where_detectors_end_within_the_patch_the_noise_is_still_nearly_as_state
     survey, _ = small_survey(seed=3)
     coadd = only(run(dark(survey, 5), assembly(warp=PROPER)))
     assert significance(coadd).std() == pytest.approx(1.0, abs=0.04)
-
-
-def test_neither_tiles_nor_threads_change_it() -> None:
-    survey, _ = small_survey()
-    made = assembly(warp=PROPER)
-    whole, cut = only(run(survey, made, workers=1)), only(run(survey, made, workers=2, tile=70))
-    scale = np.sqrt(np.nanmedian(whole.stacked.variance))
-    assert np.nanmax(np.abs(whole.stacked.image - cut.stacked.image)) < 1e-2 * scale
-    np.testing.assert_array_equal(whole.stacked.n_image, cut.stacked.n_image)
 
 
 def test_it_shares_its_warps_with_others_and_depends_on_all_of_its_exposures() -> None:

@@ -36,7 +36,7 @@ from coaddc.plan.memory import finishing
 from coaddc.plan.plan import Plan
 from coaddc.plan.select import Selector
 from coaddc.plan.work import kind, work
-from tests.assemblies import MemorySurvey, assembly, one_patch, small_survey
+from tests.assemblies import MemorySurvey, assembly, dark, one_patch, small_survey
 
 MATCHED = WarpSection(matching=Matching.psf_model)
 
@@ -141,28 +141,11 @@ def test_matched_stars_have_the_model_psf() -> None:
 
 def test_noise_is_what_the_variance_says_where_and_in_apertures() -> None:
     survey, _ = small_survey(seed=3)
-    dark = MemorySurvey([
-        replace(e, image=np.random.default_rng(i).normal(0, np.sqrt(e.variance)).astype(np.float32))
-        for i, e in enumerate(survey.exposures)
-    ])  # fmt: skip
-    coadd = only(run(dark, assembly()))
+    coadd = only(run(dark(survey, 4), assembly()))
     good = np.isfinite(coadd.stacked.image)
     chi2 = np.mean(coadd.stacked.image[good] ** 2 / coadd.stacked.variance[good])
     assert chi2 == pytest.approx(1.0, abs=0.03)
     assert coadd.correlation.max() == coadd.correlation[6, 6] == pytest.approx(1.0)
-
-
-def test_neither_tiles_nor_threads_change_a_mean() -> None:
-    survey, _ = small_survey()
-    whole = only(run(survey, assembly(), workers=1))
-    cut = only(run(survey, assembly(), workers=2, tile=70))
-    scale = np.sqrt(np.nanmedian(whole.stacked.variance))
-    difference = np.abs(whole.stacked.image - cut.stacked.image)
-    assert np.nanmax(difference) < 1e-3 * scale
-    np.testing.assert_array_equal(np.isnan(whole.stacked.image), np.isnan(cut.stacked.image))
-    np.testing.assert_array_equal(whole.stacked.mask, cut.stacked.mask)
-    same = only(run(survey, assembly(), workers=3))
-    np.testing.assert_array_equal(whole.stacked.image, same.stacked.image)
 
 
 @pytest.mark.parametrize("statistic", [Statistic.clipped, Statistic.median])
