@@ -123,7 +123,7 @@ def _interpolate_runs(
     values: tuple[Floats, Floats],
     left: Integers,
 ) -> int:
-    """Interpolate image and variance where the n positions are runs; list the others, and say how many."""
+    """Interpolate image and variance in runs; list the other valid positions, and say how many."""
     reach = (len(taps) - 1) * (stride + 1) + LANES  # what eight positions may touch; only some may count
     found = 0
     k = int(np.int64(0))  # a plain 0 would be a type of its own: what takes it would be compiled twice
@@ -137,8 +137,9 @@ def _interpolate_runs(
         else:
             count = min(_SHORTEST, n - k)
             for one in range(k, k + count):
-                left[found] = one
-                found += 1
+                if shift[one] != NOWHERE:
+                    left[found] = one
+                    found += 1
         k += count
     return found
 
@@ -154,10 +155,8 @@ def _interpolate_one(
     tables: tuple[Floats, Floats],
     values: tuple[Floats, Floats],
 ) -> None:
-    """Interpolate image and variance at position k, if it is valid."""
+    """Interpolate image and variance at position k."""
     at, phase = k + places[0][k], places[2][k]
-    if at < 0:
-        return
     value = noise = spread(np.float32(0.0))
     for first in range(0, len(sizes[0]), LANES):
         wx = weights_of_one(sizes[1], tables[0], phase, first)
