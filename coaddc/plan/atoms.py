@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 from coaddc.model.digest import digest
 from coaddc.model.run_options import EngineOptions
@@ -61,7 +63,7 @@ def share(stacks: Sequence[Task], spare: int) -> list[Sum]:
     """
     inputs = {needed.digest: needed for stack in stacks for needed in stack.inputs}
     place = {name: 1 << number for number, name in enumerate(inputs)}
-    sets = [sum([place[needed.digest] for needed in stack.inputs]) for stack in stacks]
+    sets = [reduce(or_, [place[needed.digest] for needed in stack.inputs]) for stack in stacks]
     own = _atoms(sets)[:spare]
     parts = _parts([*sets, *own])
     while idle := {atom for atom, uses in _uses(parts, own).items() if uses < 2}:

@@ -57,6 +57,7 @@ def exposures() -> ExposureTable:
         replace(
             first,
             visit=visit,
+            digest=f"{visit:032x}",
             survey_year=visit / 2,
             seeing=0.6 + 0.04 * visit,
             parallactic_angle=-180.0 + 18.0 * visit,
@@ -65,7 +66,7 @@ def exposures() -> ExposureTable:
         )
         for visit in range(20)
     ]
-    made.append(replace(first, visit=1000, **unknown))
+    made.append(replace(first, visit=1000, digest="f" * 32, **unknown))
     return ExposureTable(made)
 
 
