@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from coaddc.engine.chain import Open
 from coaddc.engine.events import Event, Failed
+from coaddc.engine.keeper import Keeper
 from coaddc.engine.run import run_plan
 from coaddc.model.images import Coadd
 from coaddc.model.product import Product
@@ -15,15 +14,11 @@ from coaddc.plan.plan import Plan
 
 def made_of(plan: Plan, open_exposure: Open) -> list[tuple[Product, Coadd]]:
     """Make all products of a plan with two threads; the first that fails ends it."""
-    made: list[tuple[Product, Coadd]] = []
-
-    def keep(product: Product, coadd: Coadd) -> Path:
-        made.append((product, coadd))
-        return Path(product.name)
+    keeper = Keeper()
 
     def report(event: Event) -> None:
         if isinstance(event, Failed):
             raise SystemExit(event.error)
 
-    run_plan(plan, EngineOptions(workers=2), open_exposure, keep, report)
-    return made
+    run_plan(plan, EngineOptions(workers=2), open_exposure, keeper.begin, report)
+    return [(target.product, coadd) for target, coadd in keeper.made]

@@ -8,17 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from coaddc.engine.events import Publish, Report
+from coaddc.engine.events import Begin, Draft, Report
 from coaddc.engine.report import Follower, counts, progress_bar, summary, terminal
 from coaddc.io.exposures.scan import Scan, scan
 from coaddc.model.assembly import Assembly
 from coaddc.model.digest import digest
 from coaddc.model.errors import PlanError
-from coaddc.model.images import Coadd
-from coaddc.model.product import Product
 from coaddc.model.run_options import EngineOptions
 from coaddc.model.skymap import Patch, Skymap
 from coaddc.model.skymaps.cover import covering
@@ -28,7 +27,7 @@ from coaddc.model.suite import Suite
 from coaddc.model.survey import Survey
 from coaddc.plan.compile import Watch, compile_suite, unseen
 from coaddc.plan.explain import explain
-from coaddc.plan.plan import Plan
+from coaddc.plan.plan import Plan, Target
 from coaddc.plan.select import Selector, check_sections
 from coaddc.plan.task import OP_VERSIONS
 from coaddc.sim.survey import default_path, simulate
@@ -157,13 +156,16 @@ def _run(suite: Suite, compiled: Compiled, store: Store, console: Console) -> bo
     log.info("%s", explain(plan))
     started = _now()
 
-    def publish(product: Product, coadd: Coadd) -> Path:
-        made = {"ops": dict(OP_VERSIONS), "started": started, "finished": _now(), "command": sys.argv}
-        return store.publish(product, coadd, made)
+    def told() -> dict[str, Any]:
+        return {"ops": dict(OP_VERSIONS), "started": started, "finished": _now(), "command": sys.argv}
+
+    def begin(target: Target) -> Draft:
+        patch = target.request.patch
+        return store.begin(target.product, patch.wcs, patch.box, told)
 
     with Follower(console, len(plan.units), show=suite.engine.progress) as follower:
         if plan.units:
-            _run_plan(plan, suite.engine, publish, follower)
+            _run_plan(plan, suite.engine, begin, follower)
     if follower.made:
         store.add_rates(follower.measured)
     console.print(summary(plan, follower.made, follower.failed))
@@ -172,12 +174,12 @@ def _run(suite: Suite, compiled: Compiled, store: Store, console: Console) -> bo
     return not follower.failed and bool(follower.made or plan.current)
 
 
-def _run_plan(plan: Plan, engine: EngineOptions, publish: Publish, report: Report) -> None:
+def _run_plan(plan: Plan, engine: EngineOptions, begin: Begin, report: Report) -> None:
     """Run a plan; what runs plans is slow to import, and not needed where everything is up to date."""
     from coaddc.engine.run import run_plan
     from coaddc.io.exposures.exposure import open_exposure
 
-    run_plan(plan, engine, open_exposure, publish, report)
+    run_plan(plan, engine, open_exposure, begin, report)
 
 
 def _now() -> str:

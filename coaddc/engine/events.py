@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from coaddc.model.images import Coadd
-from coaddc.model.product import Product
+from coaddc.engine.tally import Tally
+from coaddc.model.images import Stacked, Surroundings
 from coaddc.plan.plan import Target, Unit
 
 
@@ -63,8 +63,23 @@ class Failed:
 Event = UnitStarted | StepDone | UnitDone | Made | Failed
 #: Is told what happens.
 Report = Callable[[Event], None]
-#: Puts a finished coadd into the store; says where.
-Publish = Callable[[Product, Coadd], Path]
+
+
+class Draft(Protocol):
+    """A product that has been begun where products go."""
+
+    def put(self, part: Stacked) -> None:
+        """Take the pixels of some rows, as wide as the patch; safe from several threads."""
+
+    def publish(self, around: Surroundings) -> Path:
+        """Put the product in its place, once it has all its pixels; say where."""
+
+    def discard(self) -> None:
+        """Leave nothing of it, unless it was published."""
+
+
+#: Begins a product.
+Begin = Callable[[Target], Draft]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +104,23 @@ class Figures:
     depth: float
 
     @classmethod
-    def of(cls, coadd: Coadd, *, filtered: bool = False) -> Figures:
+    def of(cls, around: Surroundings, tally: Tally, *, filtered: bool = False) -> Figures:
         """Measure a coadd; ``filtered`` says that its pixels are fluxes of point sources already."""
-        good = np.isfinite(coadd.stacked.image)
-        fwhm = float(np.nanmedian(coadd.psf.fwhm)) if np.isfinite(coadd.psf.fwhm).any() else np.nan
-        depth = _flux_depth(coadd, good) if filtered else _depth(coadd, good)
-        return cls(len(coadd.inputs), int(good.sum()), fwhm, depth)
+        known = np.isfinite(around.psf.fwhm)
+        fwhm = float(np.median(around.psf.fwhm[known])) if known.any() else float("nan")
+        noise = tally.variance * (1.0 if filtered else _spread(around))
+        depth = float(31.4 - 2.5 * np.log10(5.0 * np.sqrt(noise)))
+        return cls(len(around.inputs), tally.pixels, fwhm, depth)
 
 
-def _flux_depth(coadd: Coadd, good: NDArray[np.bool_]) -> float:
-    noise = float(np.median(coadd.stacked.variance[good])) if good.any() else float("nan")
-    return float(31.4 - 2.5 * np.log10(5.0 * np.sqrt(noise)))
-
-
-def _depth(coadd: Coadd, good: NDArray[np.bool_]) -> float:
+def _spread(around: Surroundings) -> float:
+    """Return the variance of a point source's flux over that of a pixel; NaN where no PSF is known."""
     from coaddc.ops.noise import aperture_variance_factor  # with its kernels slow to import
 
-    known = np.isfinite(coadd.psf.fwhm)
-    if not good.any() or not known.any():
+    known = np.isfinite(around.psf.fwhm)
+    if not known.any():
         return float("nan")
-    middle = np.argsort(coadd.psf.fwhm[known])[known.sum() // 2]
-    psf = coadd.psf.stamps[known][middle].astype(np.float64)
+    middle = np.argsort(around.psf.fwhm[known])[known.sum() // 2]
+    psf = around.psf.stamps[known][middle].astype(np.float64)
     # The flux that fits best with the PSF as weight is sum(psf z) / sum(psf**2) (King 1983, PASP 95, 163).
-    noise = float(np.median(coadd.stacked.variance[good])) / float((psf**2).sum())
-    return float(
-        31.4 - 2.5 * np.log10(5.0 * np.sqrt(noise * aperture_variance_factor(coadd.correlation, psf)))
-    )
+    return float(aperture_variance_factor(around.correlation, psf)) / float((psf**2).sum())

@@ -13,7 +13,7 @@ from coaddc.model.dcr import DcrModel
 from coaddc.model.errors import DataError
 from coaddc.model.exposures import ExposureRow
 from coaddc.model.geom import Box
-from coaddc.model.images import CellPsfs, Coadd, CoaddInput, Stacked
+from coaddc.model.images import CellPsfs, CoaddInput, Surroundings
 from coaddc.model.psf import Floats
 from coaddc.ops.coadd_psf import PsfInput, Response, coadd_psf
 from coaddc.ops.dcr_noise import power, subband_correlation
@@ -87,33 +87,6 @@ class _Input:
             return PsfInput(self.frame.psf, self.own, self.kernels)
         gain = 1.0 if self.equal else self.frame.point_sources(self.task).gain
         return FilteredInput(self.frame.psf, self.own / gain, self.task.params["half"], self.equal)
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a coadd is besides its pixels; none of it depends on them.
-
-    Attributes
-    ----------
-    psf, correlation, inputs
-        As in `coaddc.model.images.Coadd`.
-    """
-
-    psf: CellPsfs
-    correlation: Floats
-    inputs: tuple[CoaddInput, ...]
-
-    def around(self, target: Target, stacked: Stacked) -> Coadd:
-        """Return the whole coadd of a target whose pixels are there."""
-        request = target.request
-        return Coadd(
-            data_id=dict(request.data_id),
-            stacked=stacked,
-            wcs=request.patch.wcs,
-            psf=self.psf,
-            correlation=self.correlation,
-            inputs=self.inputs,
-        )
 
 
 def surroundings(target: Target, chains: Chains) -> Surroundings | Failure:

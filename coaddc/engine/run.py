@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 
-from coaddc.engine.chain import Failure, Open, failure
-from coaddc.engine.events import Failed, Figures, Made, Publish, Report, StepDone, UnitDone, UnitStarted
+from coaddc.engine.chain import Open
+from coaddc.engine.events import Begin, Failed, Made, Report, StepDone, UnitDone, UnitStarted
 from coaddc.engine.meter import Meter
 from coaddc.engine.opened import Opened
 from coaddc.engine.unit import UnitRun
-from coaddc.model.assembly import Matching
-from coaddc.model.images import Coadd
 from coaddc.model.run_options import EngineOptions
-from coaddc.plan.plan import Plan, Target, Unit
-
-log = logging.getLogger(__name__)
+from coaddc.plan.plan import Plan, Unit
 
 
-def run_plan(
-    plan: Plan, engine: EngineOptions, open_exposure: Open, publish: Publish, report: Report
-) -> None:
+def run_plan(plan: Plan, engine: EngineOptions, open_exposure: Open, begin: Begin, report: Report) -> None:
     """Make all products of a plan.
 
     What fails takes only what depends on it along; everything is reported.
@@ -37,8 +30,8 @@ def run_plan(
         Threads and memory.
     open_exposure
         Opens an exposure of the table.
-    publish
-        Puts a finished coadd into the store.
+    begin
+        Begins a product in the store.
     report
         Takes events as they come.
     """
@@ -47,22 +40,15 @@ def run_plan(
     with ThreadPoolExecutor(workers, thread_name_prefix="coaddc") as pool:
         ending = _Ending(report, workers)
         for unit in plan.units:
-            if unit.overlaps:
-                ending.give_way()
-            else:
-                ending.wait()
-            run = UnitRun(unit, opened, pool, workers)
+            ending.give_way()
+            run = UnitRun(unit, opened, begin, pool, workers)
             report(UnitStarted(unit, run.steps))
-
-            def finish(target: Target, made: Coadd | Failure, meter: Meter = run.meter) -> Made | Failed:
-                with meter.of("coadd"):
-                    return _finish(target, made, publish)
 
             def step(unit: Unit = unit) -> None:
                 report(StepDone(unit))
                 ending.report_done()
 
-            finishing = run.start(step, finish)
+            finishing = run.start(step)
             ending.wait()
             ending.begin(unit, finishing, run.meter)
         ending.wait()
@@ -101,17 +87,3 @@ class _Ending:
         while self._ending is not None:
             wait(islice(self._finishing, 1))
             self.report_done()
-
-
-def _finish(target: Target, made: Coadd | Failure, publish: Publish) -> Made | Failed:
-    """Publish a coadd, or say why there is none."""
-    if isinstance(made, Failure):
-        log.info("%s: failed: %s", target.product.name, made.reason)
-        return Failed(target, made.reason)
-    try:
-        path = publish(target.product, made)
-    except Exception as error:
-        return Failed(target, failure(target.product.name, error).reason)
-    log.info("%s: %s", target.product.name, path)
-    filtered = target.request.assembly.warp.matching is Matching.likelihood
-    return Made(target, path, Figures.of(made, filtered=filtered))

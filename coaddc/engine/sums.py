@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
@@ -10,10 +10,13 @@ from coaddc.engine.chain import Failure, Value, failure
 from coaddc.engine.meter import Meter
 from coaddc.model.geom import Box
 from coaddc.model.images import Stacked, Warp
-from coaddc.ops.mean import ROWS, MeanStack, rows_of
+from coaddc.ops.mean import MeanStack, empty_stacked, row_starts, rows_of
 from coaddc.plan.memory import TOGETHER
 from coaddc.plan.plan import Sum
 from coaddc.plan.work import SUMS
+
+#: Takes some rows of a stack, by its digest.
+Deliver = Callable[[str, Stacked], None]
 
 
 class TileSums:
@@ -51,8 +54,9 @@ class TileSums:
 
     def begin(self, box: Box, failures: Mapping[str, Failure]) -> None:
         """Go to a tile; ``failures`` says what stacks are known not to be made, and why."""
+        self._box = box
         self._stacks = {name: stack.over(box) for name, stack in self._whole.items()}
-        self._rows = [rows_of(box, y) for y in range(box.y0, box.y1, ROWS)]
+        self._rows = [rows_of(box, y) for y in row_starts(box)]
         self._failures = {made.name: failures[made.name] for made in self._sums if made.name in failures}
         self._waiting, self._running = [], []
 
@@ -87,8 +91,21 @@ class TileSums:
                 for name in takers:
                     self._stacks[name].part(rows).add(part)
 
-    def finish(self, result: Callable[[str], Stacked]) -> dict[str, Stacked | Failure]:
-        """Return the stacks, in planes over the box that ``result`` gives for each, by digest."""
+    def finish(self, deliver: Deliver, kept: Set[str]) -> dict[str, Stacked | Failure]:
+        """Make the stacks, and hand each on some rows at a time.
+
+        Parameters
+        ----------
+        deliver
+            Takes some rows of a stack, in any thread.
+        kept
+            Digests of the stacks that are to be returned, too.
+
+        Returns
+        -------
+        dict
+            Those, and why others could not be made, by digest.
+        """
         self._add_waiting()
         self._wait()
         for made in self._sums:
@@ -96,24 +113,34 @@ class TileSums:
             if failed is not None:
                 self._failures.setdefault(made.name, failed)
         wanted = [made.name for made in self._sums if made.whole]
-        planes = {name: result(name) for name in wanted if name not in self._failures}
+        planes = {name: empty_stacked(self._box) for name in wanted if name in kept - self._failures.keys()}
         try:
-            for _ in self._pool.map(partial(self._finish, planes), self._rows):
+            for _ in self._pool.map(partial(self._finish, deliver, planes), self._rows):
                 pass
         except Exception as error:
             return dict.fromkeys(wanted, failure("stack", error))
-        return {name: self._failures.get(name) or planes[name] for name in wanted}
+        return {**planes, **{name: self._failures[name] for name in wanted if name in self._failures}}
 
-    def _finish(self, planes: Mapping[str, Stacked], rows: Box) -> None:
+    def _finish(self, deliver: Deliver, planes: Mapping[str, Stacked], rows: Box) -> None:
         """Make all stacks on some rows, and empty the sums there."""
+        stacks = {name: stack.part(rows) for name, stack in self._stacks.items()}
+        room = empty_stacked(rows)  # of one stack after the other
+        for made in self._sums:
+            if made.name not in self._failures:
+                result = planes[made.name].part(rows) if made.name in planes else room
+                with self._meter.of(SUMS):
+                    self._add_up(made, stacks, rows, result)
+                if made.whole:
+                    with self._meter.of("coadd"):
+                        deliver(made.name, result)
         with self._meter.of(SUMS):
-            stacks = {name: stack.part(rows) for name, stack in self._stacks.items()}
-            for made in self._sums:
-                stack = stacks.get(made.name) or MeanStack.empty(made.options, rows)
-                stacks[made.name] = stack
-                for part in made.parts:
-                    stack.merge(stacks[part])
-                if made.name in planes:
-                    stack.finish(into=planes[made.name].part(rows))
             for name in self._stacks:
                 stacks[name].clear()
+
+    def _add_up(self, made: Sum, stacks: dict[str, MeanStack], rows: Box, result: Stacked) -> None:
+        """Add its parts to a sum on some rows, and make the stack that it is."""
+        stack = stacks.setdefault(made.name, MeanStack.empty(made.options, rows))
+        for part in made.parts:
+            stack.merge(stacks[part])
+        if made.whole:
+            stack.finish(into=result)

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+
+import numpy as np
 
 from coaddc.engine.background import Backgrounds
 from coaddc.engine.chain import Chains, Failure, Open, Value, by_visit, failure
+from coaddc.engine.events import Begin, Failed, Made
 from coaddc.engine.gather import Gathered, Gathering
 from coaddc.engine.meter import Meter
 from coaddc.engine.once import Once, one_by_one
 from coaddc.engine.ordered import ordered
-from coaddc.engine.products import Surroundings, surroundings, warp_correlation
+from coaddc.engine.output import Output
+from coaddc.engine.products import surroundings, warp_correlation
 from coaddc.engine.sums import TileSums
 from coaddc.engine.whole import Whole
 from coaddc.model.geom import Box
-from coaddc.model.images import Coadd
+from coaddc.model.images import Surroundings
 from coaddc.model.psf import Floats
-from coaddc.ops.mean import empty_stacked
 from coaddc.plan.memory import halo_of, margin_of
 from coaddc.plan.phases import Round, awaited, rounds, visits_of
 from coaddc.plan.plan import Sum, Target, Unit
 from coaddc.plan.task import Task, walk
 from coaddc.plan.work import kind
-
-A = TypeVar("A")
 
 
 class UnitRun:
@@ -38,14 +39,19 @@ class UnitRun:
         What to run.
     open_exposure
         Opens an exposure of the table.
+    begin
+        Begins a product where products go.
     pool
-        Threads for the visits.
+        Threads, as many as there are workers.
     workers
         Their number.
     """
 
-    def __init__(self, unit: Unit, open_exposure: Open, pool: ThreadPoolExecutor, workers: int) -> None:
+    def __init__(
+        self, unit: Unit, open_exposure: Open, begin: Begin, pool: ThreadPoolExecutor, workers: int
+    ) -> None:
         self._unit = unit
+        self._begin = begin
         self._pool = pool
         self._workers = workers
         self._visits = visits_of(unit.tasks)
@@ -74,8 +80,8 @@ class UnitRun:
         """Where its time goes."""
         return self._runner.meter
 
-    def start(self, step: Callable[[], None], use: Callable[[Target, Coadd | Failure], A]) -> list[Future[A]]:
-        """Make the pixels of all products; return what threads then make, with ``use``, of each of them.
+    def start(self, step: Callable[[], None]) -> list[Future[Made | Failed]]:
+        """Make the pixels of all products; return what threads then make of each of them.
 
         ``step`` is called after each visit and tile, from this thread.
         """
@@ -84,12 +90,19 @@ class UnitRun:
                 self._runner.offsets.update(self._backgrounds.run(self._pool, self._workers, step))
         around = {t.product.name: Once(partial(self._surroundings, t)) for t in self._unit.targets}
         one_by_one(self._pool, around.values())  # between the visits: by itself it keeps one thread busy
-        whole = self._pixels(step)
+        outputs = [Output(target, self._begin) for target in self._unit.targets]
+        try:
+            whole = self._pixels(outputs, step)
+        except BaseException:
+            for output in outputs:
+                output.discard()
+            raise
 
-        def finish(target: Target) -> A:
-            return use(target, self._finish(target, around[target.product.name](), whole))
+        def finish(output: Output) -> Made | Failed:
+            with self.meter.of("coadd"):
+                return output.finish(_finished(output.target, around[output.target.product.name](), whole))
 
-        return [self._pool.submit(finish, target) for target in self._unit.targets]
+        return [self._pool.submit(finish, output) for output in outputs]
 
     def _surroundings(self, target: Target) -> Surroundings | Failure:
         with self.meter.of("psf"):
@@ -98,12 +111,9 @@ class UnitRun:
             except Exception as error:
                 return failure(target.product.name, error)
 
-    def _pixels(self, step: Callable[[], None]) -> Whole:
+    def _pixels(self, outputs: Sequence[Output], step: Callable[[], None]) -> Whole:
         """Make the pixels of all products, tile by tile."""
-        imaging = [t for t in self._unit.tasks if t.op in ("stack", "subband")]
-        whole = Whole(
-            self._unit.patch.box, {t.digest: empty_stacked(Box(**t.params["box"])) for t in imaging}
-        )
+        whole = _whole(self._unit, outputs)
         held: dict[str, Value] = {}
         largest = max(self.tiles, key=lambda tile: tile.area)
         for this, chains in zip(self._rounds, self._chains, strict=True):
@@ -113,8 +123,7 @@ class UnitRun:
                 box = tile.grow(margin)
                 run = partial(self._runner.run, box=box, known={**held, **whole.found})
                 values = self._kept(ordered(self._pool, run, chains, ahead=self._workers), held, step)
-                for digest, made in self._gather(box, this, values, sums, whole).items():
-                    whole.put(digest, made, tile)
+                self._gather(box, tile, this, values, sums, whole)
             for task in this.gathering:
                 if task.op == "artifacts":
                     with self.meter.of(kind(task)):
@@ -131,9 +140,15 @@ class UnitRun:
             step()
 
     def _gather(
-        self, box: Box, this: Round, visits: Iterable[dict[str, Value]], sums: TileSums, whole: Whole
-    ) -> dict[str, Gathered]:
-        """Take the results of all visits on the pixels of one tile into all that gathers them."""
+        self,
+        box: Box,
+        tile: Box,
+        this: Round,
+        visits: Iterable[dict[str, Value]],
+        sums: TileSums,
+        whole: Whole,
+    ) -> None:
+        """Take the results of all visits on a tile, with its margin, into all that gathers them."""
         sums.begin(box, whole.failures)
         gatherings = [
             Gathering(t, box, self._visits, self._correlation, whole.found, whole.failures.get(t.digest))
@@ -145,31 +160,45 @@ class UnitRun:
             for gathering in gatherings:
                 with self.meter.of(kind(gathering.task)):
                     gathering.take(values)
-        made: dict[str, Gathered] = dict(sums.finish(partial(whole.planes, box=box)))
+        kept = {digest for gathering in gatherings for digest in gathering.waits}
+        made: dict[str, Gathered] = dict(sums.finish(partial(whole.deliver, tile=tile), kept))
+        for digest, failed in made.items():
+            if isinstance(failed, Failure):
+                whole.put(digest, failed, tile, self._pool.map)
         for gathering in gatherings:
+            digest = gathering.task.digest
             with self.meter.of(kind(gathering.task)):
-                made[gathering.task.digest] = gathering.finish(self._pool.map, made)
-        return made
+                made[digest] = gathering.finish(self._pool.map, made)
+            with self.meter.of("coadd", self._workers):
+                whole.put(digest, made[digest], tile, self._pool.map)
 
     def _correlation(self, visit: Task) -> Floats:
         """Return the correlation of the noise of a visit's warp: that of its first exposure."""
         first = visit.inputs[0] if visit.op == "visit" else visit
         return warp_correlation(first, self._runner)
 
-    def _finish(self, target: Target, around: Surroundings | Failure, whole: Whole) -> Coadd | Failure:
-        """Return the whole coadd of a target, or why there is none."""
-        stack = target.task.inputs[0]
-        if stack.digest in whole.failures:
-            return whole.failures[stack.digest]
-        if isinstance(around, Failure):
-            return around
-        coadd = around.around(target, whole.stacks[stack.digest])
-        found = next((t for t in walk([stack]) if t.op == "artifacts"), None)
-        if found is None:
-            return coadd
-        template = whole.stacks[found.inputs[-1].digest]
-        rejected = whole.rejected(found.digest)
-        return coadd.with_artifacts(rejected, template.image if found.subject.keep_template else None)
+
+def _whole(unit: Unit, outputs: Sequence[Output]) -> Whole:
+    """Return nothing yet of what a unit makes, with where it goes."""
+    by_stack: dict[str, list[Output]] = {}
+    for output in outputs:
+        by_stack.setdefault(output.target.task.inputs[0].digest, []).append(output)
+    kept = [t.inputs[-1].digest for t in unit.tasks if t.op == "artifacts" and t.subject.keep_template]
+    return Whole(
+        unit.patch.box, by_stack, {name: np.empty(unit.patch.box.shape, np.float32) for name in kept}
+    )
+
+
+def _finished(target: Target, around: Surroundings | Failure, whole: Whole) -> Surroundings | Failure:
+    """Return what a coadd is besides its pixels, artifacts and all, or why there will be none."""
+    stack = target.task.inputs[0]
+    if stack.digest in whole.failures:
+        return whole.failures[stack.digest]
+    found = next((t for t in walk([stack]) if t.op == "artifacts"), None)
+    if found is None or isinstance(around, Failure):
+        return around
+    template = whole.templates.get(found.inputs[-1].digest) if found.subject.keep_template else None
+    return replace(around, artifacts=whole.rejected(found.digest), template=template)
 
 
 def _sums_of(unit: Unit, this: Round) -> list[Sum]:

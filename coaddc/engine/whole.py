@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,24 +11,27 @@ from numpy.typing import NDArray
 from coaddc.engine.chain import Failure, failure
 from coaddc.engine.found import Artifacts
 from coaddc.engine.gather import Gathered
+from coaddc.engine.output import Output
 from coaddc.model.geom import Box
-from coaddc.model.images import Stacked
+from coaddc.model.images import Image, Stacked
 from coaddc.ops.artifact_difference import Compared
 from coaddc.ops.artifacts import find_artifacts
-from coaddc.ops.mean import empty_stacked
+from coaddc.ops.mean import Run, row_starts, rows_of
 from coaddc.plan.task import Task
 
 
 @dataclass
 class Whole:
-    """What gathering tasks made of the tiles so far, by their digests.
+    """What gathering tasks made of the tiles so far, by their digests; pixels of products go on at once.
 
     Attributes
     ----------
     patch
         The pixels of the patch.
-    stacks
-        Planes of the patch.
+    outputs
+        The products that a stack makes.
+    templates : (ny, nx)
+        Images of the patch: of the stacks that are kept beside products.
     compared
         Of each task that finds artifacts, what it is to look at: tiles, with what surrounds the patch.
     found
@@ -38,26 +41,31 @@ class Whole:
     """
 
     patch: Box
-    stacks: dict[str, Stacked]
+    outputs: Mapping[str, Sequence[Output]]
+    templates: Mapping[str, Image]
     compared: dict[str, list[Compared]] = field(default_factory=dict)
     found: dict[str, Artifacts | Failure] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
 
-    def planes(self, digest: str, box: Box) -> Stacked:
-        """Return planes for a stack over a box: those of the patch itself, where they hold it."""
-        patch = self.stacks[digest]
-        return patch.part(box) if box == box.clip(patch.box) else empty_stacked(box)
-
-    def put(self, digest: str, made: Gathered, tile: Box) -> None:
-        """Put what was made of one tile into its place, if it is not there already."""
+    def put(self, digest: str, made: Gathered, tile: Box, run: Run) -> None:
+        """Take what was made of one tile; stacks go on some rows at a time."""
         match made:
             case Failure():
                 self.failures.setdefault(digest, made)
-            case Stacked() if not np.may_share_memory(made.image, self.stacks[digest].image):
-                _place(self.stacks[digest], made, tile)
+            case Stacked():
+                for _ in run(lambda y: self.deliver(digest, made, rows_of(tile, y)), row_starts(tile)):
+                    pass
             case Compared():
                 part = _outwards(tile, made.box, self.patch)
                 self.compared.setdefault(digest, []).append(made if part == made.box else made.part(part))
+
+    def deliver(self, digest: str, made: Stacked, tile: Box) -> None:
+        """Hand on the pixels of a stack that lie in a tile, or in some rows of one; safe in any thread."""
+        part = made.part(made.box.clip(tile))
+        if digest in self.templates:
+            self.templates[digest][part.box.within(self.patch)] = part.image
+        for output in self.outputs.get(digest, ()):
+            output.put(part)
 
     def find(self, task: Task) -> None:
         """Find artifacts, when all tiles were compared: on all of the patch, for they may be as long."""
@@ -82,10 +90,3 @@ def _outwards(tile: Box, wide: Box, patch: Box) -> Box:
     y0 = wide.y0 if tile.y0 == patch.y0 else tile.y0
     y1 = wide.y1 if tile.y1 == patch.y1 else tile.y1
     return Box(y0=y0, y1=y1, x0=wide.x0, x1=wide.x1)
-
-
-def _place(whole: Stacked, part: Stacked, tile: Box) -> None:
-    """Put a tile, without its margin, into its patch."""
-    to, source = tile.within(whole.box), tile.within(part.box)
-    whole.image[to], whole.variance[to] = part.image[source], part.variance[source]
-    whole.mask[to], whole.n_image[to] = part.mask[source], part.n_image[source]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -180,6 +180,23 @@ class CellPsfs:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a coadd is besides its pixels.
+
+    Attributes
+    ----------
+    psf, correlation, inputs, artifacts, template
+        As of `Coadd`.
+    """
+
+    psf: CellPsfs
+    correlation: NDArray[np.float64]
+    inputs: tuple[CoaddInput, ...]
+    artifacts: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
+    template: Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Coadd:
     """A whole coadd of one patch: pixels, PSF, and what went in.
 
@@ -213,6 +230,7 @@ class Coadd:
     artifacts: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
     template: Image | None = None
 
-    def with_artifacts(self, artifacts: Mapping[int, NDArray[np.int32]], template: Image | None) -> Coadd:
-        """Return this coadd with what was rejected from it as artifacts."""
-        return replace(self, artifacts=artifacts, template=template)
+    @property
+    def surroundings(self) -> Surroundings:
+        """What it is besides its pixels."""
+        return Surroundings(self.psf, self.correlation, self.inputs, self.artifacts, self.template)

@@ -112,13 +112,12 @@ class MeanStack:
     def finish(self, run: Run = map, into: Stacked | None = None) -> Stacked:
         """Divide; put the result into ``into``, over the same box, where that is given."""
         made = empty_stacked(self.box) if into is None else into
-        starts = range(self.box.y0, self.box.y1, ROWS)
 
         def divide(y: int) -> None:
             rows = rows_of(self.box, y)
             self.part(rows)._divide(made.part(rows))
 
-        for _ in run(divide, starts):
+        for _ in run(divide, row_starts(self.box)):
             pass
         return made
 
@@ -127,6 +126,11 @@ class MeanStack:
         made.mask[:], made.n_image[:] = self.mask, self.count
         lost = np.array(self.lost.transpose(1, 0, 2), np.float32, order="C")
         settle(made.mask, self.count, self.norm, lost, self.options)
+
+
+def row_starts(box: Box) -> range:
+    """Return the first of each `ROWS` rows of a box."""
+    return range(box.y0, box.y1, ROWS)
 
 
 def rows_of(box: Box, y: int) -> Box:

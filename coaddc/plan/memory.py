@@ -8,13 +8,15 @@ from dataclasses import replace
 
 from coaddc.model.dcr import SQUARE
 from coaddc.model.run_options import EngineOptions
-from coaddc.plan.phases import Round, awaited, late_tasks, rounds, visits_of
+from coaddc.plan.phases import Round, adds, awaited, late_tasks, rounds, visits_of
 from coaddc.plan.plan import Unit
 from coaddc.plan.task import Task
 
 #: Bytes a pixel: planes of a product, sums of a stack, a warp, what making one takes, and matching one. The
 #: last two go by blocks and pieces, some tens of MB for each thread however large a tile is.
 PRODUCT, SUMS, WARP, WARPING, MATCHING = 14, 46, 16, 16, 24
+#: Bytes a pixel of the patch of a template that is kept.
+TEMPLATE = 4
 #: Warps that wait until they are added to sums together: a few rows of sums then stay in the cache for all.
 TOGETHER = 4
 #: Bytes an exposure's bin, of those in which skies are compared.
@@ -74,8 +76,14 @@ def _pixel(unit: Unit, workers: int, held: frozenset[str]) -> int:
     late = late_tasks(unit.tasks)
     making = WARPING + (MATCHING if any(t.op in SPREADING for t in unit.tasks) else 0)
     most = max(_round_pixel(unit, found, late, held) for found in rounds(unit.tasks, held))
-    products = sum(t.op == "stack" for t in unit.tasks) * PRODUCT
+    products = sum(t.op == "stack" and t.digest not in _sent(unit) for t in unit.tasks) * PRODUCT
     return most + products + (workers + 1) * (making + WARP)
+
+
+def _sent(unit: Unit) -> set[str]:
+    """Return the stacks that go out some rows at a time: no task of the unit looks at them."""
+    seen = {i.digest for t in unit.tasks if t.op in COMPARING for i in t.inputs}
+    return {t.digest for t in unit.tasks if adds(t)} - seen
 
 
 def _round_pixel(unit: Unit, found: Round, late: frozenset[str], held: frozenset[str]) -> int:
@@ -99,12 +107,13 @@ def _alike(unit: Unit) -> int:
 
 def _fixed(unit: Unit, workers: int) -> int:
     """Return the bytes that do not depend on the tile."""
-    return finishing(unit) + _bins(unit) + _finding(unit) + workers * _solving(unit)
+    return _templates(unit) + _bins(unit) + _finding(unit) + workers * _solving(unit)
 
 
-def finishing(unit: Unit) -> int:
-    """Return the bytes that its products take until they are in the store."""
-    return PRODUCT * len(unit.targets) * unit.patch.box.area
+def _templates(unit: Unit) -> int:
+    """Return the bytes of the templates that are kept beside products, whose own pixels go out at once."""
+    kept = [t for t in unit.tasks if t.op == "artifacts" and t.subject.keep_template]
+    return TEMPLATE * len(kept) * unit.patch.box.area
 
 
 def _finding(unit: Unit) -> int:

@@ -17,7 +17,7 @@ from coaddc.model.skymap import Patch
 from coaddc.plan.bench import Bench, Shop
 from coaddc.plan.dcr import check_subbands, placed_zenith
 from coaddc.plan.lower import lower as lower_request
-from coaddc.plan.memory import GIB, cut, finishing
+from coaddc.plan.memory import cut
 from coaddc.plan.phases import late_tasks, visits_of
 from coaddc.plan.plan import Plan, Request, Target, Unit
 from coaddc.plan.recipe import recipe
@@ -189,17 +189,8 @@ def reuse(plan: Plan, held: Set[str], outdated: Set[str]) -> Plan:
 
 
 def tile(plan: Plan, engine: EngineOptions) -> Plan:
-    """Cut each patch into tiles whose working set fits the memory.
-
-    Where there is room for both, a unit is begun while the products of the one before are being finished.
-    """
-    units: list[Unit] = []
-    for unit in plan.units:
-        made = cut(unit, engine)
-        before = finishing(units[-1]) if units else 0
-        overlaps = 0 < before <= engine.memory * GIB - made.memory
-        units.append(replace(made, memory=made.memory + before * overlaps, overlaps=overlaps))
-    return replace(plan, units=tuple(units))
+    """Cut each patch into tiles whose working set fits the memory."""
+    return replace(plan, units=tuple(cut(unit, engine) for unit in plan.units))
 
 
 def order(plan: Plan) -> Plan:

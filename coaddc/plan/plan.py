@@ -113,9 +113,7 @@ class Unit:
     grid
         Tiles end at multiples of so many rows of the tract; 1: where they may.
     memory
-        Bytes that this is projected to take, with what is there of the unit before.
-    overlaps
-        Whether it may begin while the products of the unit before are being finished.
+        Bytes that this is projected to take.
     """
 
     patch: Patch
@@ -126,7 +124,6 @@ class Unit:
     tile_rows: int = 0
     grid: int = 1
     memory: int = 0
-    overlaps: bool = False
 
     @property
     def name(self) -> str:

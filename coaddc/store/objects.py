@@ -11,8 +11,10 @@ from typing import Any
 from coaddc.io.plain_yaml import dump_plain, load_plain
 from coaddc.model.digest import digest
 from coaddc.model.errors import StoreError
-from coaddc.model.images import Coadd
+from coaddc.model.geom import Box
+from coaddc.model.images import Stacked, Surroundings
 from coaddc.model.product import Product
+from coaddc.model.wcs import Wcs
 from coaddc.store import provenance as provenance_file
 from coaddc.store.disk import scratch, sync, write_text
 from coaddc.store.provenance import dump_provenance, make_provenance
@@ -48,29 +50,58 @@ def addresses(root: Path) -> Iterator[str]:
         return
 
 
-def write_object(root: Path, product: Product, coadd: Coadd, run: Mapping[str, Any]) -> Path:
-    """Write a product whole, rename it to its place, and return that; what is there already stays."""
-    from coaddc.io.coadds.write import write_coadd  # with astropy slow to import
+class Draft:
+    """A product that is being written, in the scratch folder, until it is whole.
 
-    folder = object_folder(root, address_of(product))
-    if _is_whole(folder):
+    Parameters
+    ----------
+    root
+        Folder of the store.
+    product
+        What it is.
+    wcs, box
+        Of the tract, and the pixels of the coadd in it.
+    """
+
+    def __init__(self, root: Path, product: Product, wcs: Wcs, box: Box) -> None:
+        from coaddc.io.coadds.write import CoaddFile  # with astropy slow to import
+
+        self._product = product
+        self._folder = object_folder(root, address_of(product))
+        self._draft = scratch(root, self._folder.name)
+        self._draft.mkdir()
+        try:
+            self._file = CoaddFile(self._draft / COADD, product, wcs, box)
+        except BaseException:
+            self.discard()
+            raise
+
+    def put(self, part: Stacked) -> None:
+        """Take the pixels of some rows; safe from several threads."""
+        self._file.put(part)
+
+    def settle(self, around: Surroundings, run: Mapping[str, Any]) -> Path:
+        """Write all else, rename the whole to its place, and return that; what is there already stays."""
+        draft, product, folder = self._draft, self._product, self._folder
+        try:
+            self._file.finish(around)
+            sync(draft / COADD)
+            write_text(draft / CONFIG, dump_plain(product.config))
+            provenance = make_provenance(product, around.inputs, run)
+            write_text(draft / provenance_file.FILE, dump_provenance(provenance))
+            for name in FILES:  # a tool that edits in place, through a link, shall fail
+                (draft / name).chmod((draft / name).stat().st_mode & ~0o222)
+            sync(draft)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            _settle(draft, folder)
+            sync(folder.parent)
+        finally:
+            self.discard()
         return folder
-    draft = scratch(root, folder.name)
-    draft.mkdir()
-    try:
-        write_coadd(draft / COADD, coadd, product)
-        sync(draft / COADD)
-        write_text(draft / CONFIG, dump_plain(product.config))
-        write_text(draft / provenance_file.FILE, dump_provenance(make_provenance(product, coadd, run)))
-        for name in FILES:  # a tool that edits in place, through a link, shall fail
-            (draft / name).chmod((draft / name).stat().st_mode & ~0o222)
-        sync(draft)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _settle(draft, folder)
-        sync(folder.parent)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return folder
+
+    def discard(self) -> None:
+        """Leave nothing of it, unless it is in its place."""
+        shutil.rmtree(self._draft, ignore_errors=True)
 
 
 def _is_whole(folder: Path) -> bool:

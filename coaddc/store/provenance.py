@@ -6,7 +6,7 @@ import json
 import math
 import platform
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from coaddc.model.errors import StoreError
-from coaddc.model.images import Coadd
+from coaddc.model.images import CoaddInput
 from coaddc.model.product import Product
 
 FILE = "provenance.json"
@@ -22,18 +22,18 @@ FORMAT = 1
 _PACKAGES = ("coaddc", "numpy", "scipy", "astropy", "numba", "sep", "photutils", "duckdb", "hydra-core")
 
 
-def make_provenance(product: Product, coadd: Coadd, run: Mapping[str, Any]) -> dict[str, Any]:
+def make_provenance(product: Product, inputs: Sequence[CoaddInput], run: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that is known of how a product came to be, as plain data.
 
     Parameters
     ----------
-    product, coadd
+    product, inputs
         What it is, and what went in.
     run
         What the engine knows: ``op_versions``, ``started``, ``finished``, ``command``, ``sequence`` (number
         of the patch in its tract), and whatever else is worth keeping.
     """
-    inputs = [
+    listed = [
         {
             "visit": item.row.visit,
             "detector": item.row.detector,
@@ -43,7 +43,7 @@ def make_provenance(product: Product, coadd: Coadd, run: Mapping[str, Any]) -> d
             "note": item.note,
             "background": item.background,
         }
-        for item in coadd.inputs
+        for item in inputs
     ]
     record: dict[str, Any] = _plain(
         {
@@ -52,7 +52,7 @@ def make_provenance(product: Product, coadd: Coadd, run: Mapping[str, Any]) -> d
             "digest": product.digest,
             "recipe": product.recipe,
             "overrides": product.overrides,
-            "inputs": inputs,
+            "inputs": listed,
             "versions": package_versions(),
             "python": platform.python_version(),
             "host": socket.gethostname(),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from coaddc.model.errors import StoreError
-from coaddc.model.images import Coadd
+from coaddc.model.geom import Box
+from coaddc.model.images import Coadd, Stacked, Surroundings
 from coaddc.model.product import DataId, Product
 from coaddc.model.run_options import StoreOptions
+from coaddc.model.wcs import Wcs
 from coaddc.store.disk import locked, replace_link, replace_text, sweep, sync
 from coaddc.store.facts import check_keys
 from coaddc.store.layout import Layout, encode
-from coaddc.store.objects import COADD, FILES, address_of, object_folder, read_config, write_object
+from coaddc.store.objects import COADD, FILES, Draft, address_of, object_folder, read_config
 from coaddc.store.provenance import read_provenance
 from coaddc.store.rates import Measured, add_run, read_rates
 from coaddc.store.settings import FILE, Settings, merge, read_settings, write_settings
@@ -190,13 +192,40 @@ class Store:
             Where something else lies there, also if another process has just put it there; it stays. And
             where the disk is full, or nothing may be written.
         """
+        begun = self.begin(product, coadd.wcs, coadd.stacked.box, lambda: provenance)
+        try:
+            begun.put(coadd.stacked)
+            return begun.publish(coadd.surroundings)
+        finally:
+            begun.discard()
+
+    def begin(self, product: Product, wcs: Wcs, box: Box, run: Callable[[], Mapping[str, Any]]) -> Begun:
+        """Begin a product whose pixels come one part after the other.
+
+        Parameters
+        ----------
+        product
+            What it is.
+        wcs, box
+            Of the tract, and the pixels of the coadd in it.
+        run
+            Tells in the end what the run knows of how it came to be; see `make_provenance`.
+
+        Raises
+        ------
+        StoreError
+            As `publish`.
+        """
         with self._writing(product.name):
             self._prepare()
             self._refuse_conflict(product)
-            folder = write_object(self.root, product, coadd, provenance)
-            with locked(self.root):
-                self._refuse_conflict(product)
-                self._link(product.data_id, folder)
+            return Begun(self, product, Draft(self.root, product, wcs, box), run)
+
+    def _let_lead(self, product: Product, folder: Path) -> Path:
+        """Let a product's data ID lead to its folder; return the path of the data ID."""
+        with locked(self.root):
+            self._refuse_conflict(product)
+            self._link(product.data_id, folder)
         return self.place(product.data_id)
 
     @contextmanager
@@ -272,3 +301,42 @@ class Store:
     def _frozen_file(self, name: str) -> Path:
         *folders, last = map(encode, name.split("/"))
         return self.root.joinpath(*folders, f"{last}.json")
+
+
+class Begun:
+    """A product that has been begun in a store; nothing of it is found there until it is published.
+
+    Parameters
+    ----------
+    store, product
+        Where, and what it is.
+    draft
+        Its files.
+    run
+        Tells in the end what the run knows of how it came to be.
+    """
+
+    def __init__(
+        self, store: Store, product: Product, draft: Draft, run: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        self._store, self._product, self._draft, self._run = store, product, draft, run
+
+    def put(self, part: Stacked) -> None:
+        """Take the pixels of some rows, as wide as the coadd; safe from several threads.
+
+        Raises
+        ------
+        StoreError
+            Where the disk is full.
+        """
+        with self._store._writing(self._product.name):
+            self._draft.put(part)
+
+    def publish(self, around: Surroundings) -> Path:
+        """Put the product, which has all its pixels, into its place; see `Store.publish`."""
+        with self._store._writing(self._product.name):
+            return self._store._let_lead(self._product, self._draft.settle(around, self._run()))
+
+    def discard(self) -> None:
+        """Leave nothing of it, unless it was published."""
+        self._draft.discard()

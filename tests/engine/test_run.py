@@ -14,8 +14,10 @@ from scipy.ndimage import map_coordinates
 
 from coaddc.engine.chain import Failure
 from coaddc.engine.events import Event, Failed, Figures, StepDone, UnitDone, UnitStarted
+from coaddc.engine.keeper import Keeper, Kept
 from coaddc.engine.report import Follower
 from coaddc.engine.run import run_plan
+from coaddc.engine.tally import Tally
 from coaddc.model.assembly import (
     Assembly,
     Matching,
@@ -25,15 +27,13 @@ from coaddc.model.assembly import (
     Statistic,
     WarpSection,
 )
-from coaddc.model.images import Coadd
+from coaddc.model.images import Coadd, Stacked, Surroundings
 from coaddc.model.mask import bit
-from coaddc.model.product import Product
 from coaddc.model.psf import fwhm
 from coaddc.model.run_options import EngineOptions
 from coaddc.model.skymap import Patch
 from coaddc.plan.compile import compile_suite
-from coaddc.plan.memory import finishing
-from coaddc.plan.plan import Plan
+from coaddc.plan.plan import Plan, Target
 from coaddc.plan.select import Selector
 from coaddc.plan.work import kind, work
 from tests.assemblies import MemorySurvey, assembly, dark, one_patch, small_survey
@@ -59,12 +59,7 @@ def run(
     **engine: object,
 ) -> dict[str, Coadd | Failure]:
     plan = compiled(survey, assemblies, patch, workers=workers, **engine)
-    made: dict[str, Coadd | Failure] = {}
-    steps: list[int] = []
-
-    def publish(product: Product, coadd: Coadd) -> Path:
-        made[product.name] = coadd
-        return Path(product.name)
+    keeper, failed, steps = Keeper(), dict[str, Failure](), list[int]()
 
     def report(event: Event) -> None:
         match event:
@@ -73,10 +68,11 @@ def run(
             case StepDone():
                 steps[-1] -= 1
             case Failed():
-                made[event.target.product.name] = Failure(event.error)
+                failed[event.target.product.name] = Failure(event.error)
 
-    run_plan(plan, EngineOptions(workers=workers), survey.open, publish, report)
+    run_plan(plan, EngineOptions(workers=workers), survey.open, keeper.begin, report)
     assert steps == [0] * len(plan.units)
+    made = failed | {target.product.name: coadd for target, coadd in keeper.made}
     return {target.product.name: made[target.product.name] for unit in plan.units for target in unit.targets}
 
 
@@ -84,6 +80,12 @@ def only(made: dict[str, Coadd | Failure]) -> Coadd:
     (coadd,) = made.values()
     assert isinstance(coadd, Coadd)
     return coadd
+
+
+def figures_of(coadd: Coadd, *, filtered: bool = False) -> Figures:
+    tally = Tally(coadd.stacked.box)
+    tally.take(coadd.stacked)
+    return Figures.of(coadd.surroundings, tally, filtered=filtered)
 
 
 def flux_at(coadd: Coadd, ra: float, dec: float, radius: float) -> float:
@@ -188,7 +190,7 @@ def test_a_broken_exposure_fails_only_what_needs_it() -> None:
 def test_the_depth_is_where_a_star_has_five_sigma() -> None:
     survey, _ = small_survey(seed=3)
     coadd = only(run(survey, assembly()))
-    figures = Figures.of(coadd)
+    figures = figures_of(coadd)
     assert figures.inputs == 10
     assert figures.fwhm == pytest.approx(float(np.nanmedian(coadd.psf.fwhm)))
     # One exposure of the best visit reaches less deep, by less than the square root of all.
@@ -196,16 +198,12 @@ def test_the_depth_is_where_a_star_has_five_sigma() -> None:
     assert best < figures.depth < best + 2.5 * np.log10(np.sqrt(5.0))
 
 
-def test_the_time_of_a_unit_is_shared_out_to_its_ops(tmp_path: Path) -> None:
+def test_the_time_of_a_unit_is_shared_out_to_its_ops() -> None:
     survey, _ = small_survey(seed=None, visits=2)
     plan = compiled(survey, [assembly(), assembly({"warp": "matched"}, warp=MATCHED)])
     events: list[Event] = []
-
-    def publish(product: Product, coadd: Coadd) -> Path:
-        return tmp_path
-
     start = perf_counter()
-    run_plan(plan, EngineOptions(workers=2), survey.open, publish, events.append)
+    run_plan(plan, EngineOptions(workers=2), survey.open, Keeper().begin, events.append)
     wall = perf_counter() - start
     done = events[-1]
     assert isinstance(done, UnitDone)
@@ -214,35 +212,66 @@ def test_the_time_of_a_unit_is_shared_out_to_its_ops(tmp_path: Path) -> None:
     assert done.seconds["warp.omoms3"] > done.seconds["exposure"]
 
 
-@pytest.mark.parametrize("room", [True, False], ids=["room for both", "room for one"])
-def test_a_unit_begins_while_the_one_before_is_published_where_there_is_room(
-    room: bool, tmp_path: Path
-) -> None:
+def test_a_unit_begins_while_the_one_before_is_published() -> None:
     survey, _ = small_survey(seed=None, visits=2)
     patches = [replace(one_patch(), x=k, sequence=k) for k in range(2)]
-    (alone,) = compiled(survey, [assembly()], patches[0], workers=2).units
-    engine = EngineOptions(workers=2, memory=(alone.memory + finishing(alone) - (not room)) / 2**30)
     plan = compile_suite(
-        [assembly()], Selector(survey.table), lambda _: patches, lambda _: (set(), set()), engine
+        [assembly()], Selector(survey.table), lambda _: patches, lambda _: (set(), set()), EngineOptions()
     )
     told: list[str] = []
     begun = threading.Event()
 
-    def publish(product: Product, coadd: Coadd) -> Path:
-        if not any(name == "Made" for name in told) and room:
-            assert begun.wait(60)  # the first product stands only once the second unit has begun
-        return tmp_path
+    class Patient(Kept):
+        def publish(self, around: Surroundings) -> Path:
+            if "Made" not in told:
+                assert begun.wait(60)  # the first product stands only once the second unit has begun
+            return super().publish(around)
 
     def report(event: Event) -> None:
         told.append(type(event).__name__)
         if told.count("UnitStarted") == 2 and told[-1] == "StepDone":
             begun.set()
 
-    run_plan(plan, engine, survey.open, publish, report)
-    assert [unit.overlaps for unit in plan.units] == [False, room]
+    run_plan(
+        plan, EngineOptions(workers=2), survey.open, lambda target: Patient(target, lambda _: None), report
+    )
     assert [told.count(name) for name in ("Made", "UnitDone", "Failed")] == [2, 2, 0]
     second = len(told) - 1 - told[::-1].index("UnitStarted")
-    assert (told.index("Made") > second) == room
+    assert told.index("Made") > second
+
+
+class Refusing(Kept):
+    """A place for products that takes no more pixels after the first rows."""
+
+    left = 0
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target, lambda _: None)
+        Refusing.left += 1
+
+    def put(self, part: Stacked) -> None:
+        if part.box.y0 > self._planes.box.y0:
+            raise OSError(28, "No space left on device")
+
+    def discard(self) -> None:
+        Refusing.left -= 1
+
+
+def test_a_product_that_cannot_be_written_fails_alone_and_leaves_nothing() -> None:
+    survey, _ = small_survey(seed=None, visits=2)
+    plan = compiled(survey, [assembly(), assembly({"warp": "matched"}, warp=MATCHED)], tile=64)
+    keeper, told = Keeper(), list[Event]()
+
+    def begin(target: Target) -> Kept:
+        matched = target.request.assembly.keys["warp"] == "matched"
+        return Refusing(target) if matched else keeper.begin(target)
+
+    run_plan(plan, EngineOptions(workers=2), survey.open, begin, told.append)
+    (failed,) = (event for event in told if isinstance(event, Failed))
+    assert "No space left on device" in failed.error
+    assert [target.product.name for target, _ in keeper.made] != [failed.target.product.name]
+    assert len(keeper.made) == 1
+    assert Refusing.left == 0
 
 
 def followed(*events: Event) -> Follower:

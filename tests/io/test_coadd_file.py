@@ -1,6 +1,8 @@
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from coaddc.io.coadds.read import read_coadd, read_component
 from coaddc.io.coadds.tables import inputs_of
-from coaddc.io.coadds.write import write_coadd
+from coaddc.io.coadds.write import CoaddFile, write_coadd
 from coaddc.io.plain_yaml import dump_plain, load_plain
 from coaddc.model.errors import DataError
 from coaddc.model.geom import Box
@@ -59,6 +61,33 @@ def test_how_many_rows_are_written_at_a_time_changes_no_byte(written, tmp_path, 
     monkeypatch.setattr("coaddc.io.coadds.write.ROOM", room)
     write_coadd(tmp_path / "again.fits", coadd, product)
     assert (tmp_path / "again.fits").read_bytes() == path.read_bytes()
+
+
+def rows_of(box: Box, y0: int, y1: int) -> Box:
+    return Box(y0=y0, y1=y1, x0=box.x0, x1=box.x1)
+
+
+def test_rows_put_in_any_order_by_any_thread_make_the_same_bytes(written, tmp_path):
+    path, coadd, product = written
+    ends = [BOX.y0, BOX.y0 + 1, BOX.y0 + 4, BOX.y0 + 11, BOX.y0 + 12, BOX.y1]  # odd numbers of odd rows
+    parts = [rows_of(BOX, y0, y1) for y0, y1 in pairwise(ends)]
+    file = CoaddFile(tmp_path / "again.fits", product, coadd.wcs, BOX)
+    with ThreadPoolExecutor(3) as pool:
+        for _ in pool.map(lambda part: file.put(coadd.stacked.part(part)), reversed(parts)):
+            pass
+    file.finish(coadd.surroundings)
+    assert (tmp_path / "again.fits").read_bytes() == path.read_bytes()
+
+
+def test_a_file_that_lacks_rows_is_not_finished_and_rows_of_another_width_are_refused(tmp_path):
+    coadd = awkward_coadd()
+    file = CoaddFile(tmp_path / "c.fits", make_product(), coadd.wcs, BOX)
+    file.put(coadd.stacked.part(rows_of(BOX, BOX.y0, BOX.y1 - 2)))
+    with pytest.raises(ValueError, match="21 rows of 23"):
+        file.finish(coadd.surroundings)
+    narrow = Box(y0=BOX.y0, y1=BOX.y1, x0=BOX.x0 + 1, x1=BOX.x1)
+    with pytest.raises(ValueError, match="is not rows of"):
+        file.put(coadd.stacked.part(narrow))
 
 
 def test_the_wcs_of_the_tract_survives_off_origin(written):

@@ -129,11 +129,11 @@ def test_medians_and_means_that_add_otherwise_share_no_sums() -> None:
 
 def test_sums_of_atoms_are_counted_and_kept_within_the_memory() -> None:
     left, right = baseline("left", "visit < 4"), baseline("right", "visit > 0")
-    roomy, tight = only(compiled(left, right)), only(compiled(left, right, memory=0.03, workers=1))
+    roomy, tight = only(compiled(left, right)), only(compiled(left, right, memory=0.02, workers=1))
     assert sum(not made.whole for made in roomy.sums) == 1
     assert all(made.whole for made in tight.sums)
-    assert tight.memory < 0.04 * 2**30
-    assert roomy.memory > only(compiled(left, right, memory=0.05, workers=2)).memory
+    assert tight.memory < 0.02 * 2**30
+    assert roomy.memory > only(compiled(left, right, memory=0.03, workers=2)).memory
 
 
 @pytest.mark.parametrize("change", ["lost", "twice", "missing"])

@@ -12,6 +12,7 @@ from astropy.io import fits
 
 from coaddc.io.coadds.read import read_coadd
 from coaddc.model.errors import StoreError
+from coaddc.store.objects import Draft
 from coaddc.store.store import Current, Store
 from tests.coadds import make_product
 from tests.store.conftest import PROCESSES, REQUEST, publish, store_at
@@ -98,17 +99,15 @@ def _race_by(root, recipe, ready, results, options):
 
 
 def test_a_recipe_that_came_between_check_and_link_stays(store, root, monkeypatch):
-    from coaddc.store import store as module
-
-    real = module.write_object
+    real = Draft.settle
 
     def slow(*args):
         folder = real(*args)
-        monkeypatch.setattr(module, "write_object", real)
+        monkeypatch.setattr(Draft, "settle", real)
         publish(store_at(root), "a" * 32, recipe="a" * 32)  # another writer is quicker
         return folder
 
-    monkeypatch.setattr(module, "write_object", slow)
+    monkeypatch.setattr(Draft, "settle", slow)
     with pytest.raises(StoreError, match="another recipe"):
         publish(store, "b" * 32, recipe="b" * 32)
     assert isinstance(store.status(make_product("a" * 32, recipe="a" * 32)), Current)

@@ -5,6 +5,8 @@ FITS Standard 4.0, section 4.4.2.7 and appendix J.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,29 @@ def word_sum(raw: NDArray[np.uint8], before: int = 0) -> int:
     whole = raw.size // 4 * 4
     total = before + int(raw[:whole].view(">u4").sum(dtype=np.uint64))
     total += int.from_bytes(raw[whole:].tobytes().ljust(4, b"\0"), "big")
+    return folded(total)
+
+
+def part_sum(values: NDArray[Any], first: int) -> int:
+    """Return the sum, not folded, of the words that numbers of a data unit are, or parts of words.
+
+    Parameters
+    ----------
+    values
+        Contiguous, of two or four bytes each, in the byte order of the machine.
+    first
+        Number of the data unit's values before them.
+    """
+    flat = values.reshape(-1)
+    if flat.itemsize == 4:
+        return int(flat.view(np.uint32).sum(dtype=np.uint64))
+    halves = flat.view(np.uint16)
+    high, low = (int(halves[(first + k) % 2 :: 2].sum(dtype=np.uint64)) for k in (0, 1))
+    return (high << 16) + low
+
+
+def folded(total: int) -> int:
+    """Return a sum of words with the carry brought around."""
     while total > FULL:
         total = (total & FULL) + (total >> 32)
     return total
