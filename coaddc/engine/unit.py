@@ -24,8 +24,8 @@ from coaddc.model.geom import Box
 from coaddc.model.images import Surroundings
 from coaddc.model.psf import Floats
 from coaddc.plan.memory import halo_of, margin_of
-from coaddc.plan.phases import Round, awaited, rounds, visits_of
-from coaddc.plan.plan import Sum, Target, Unit
+from coaddc.plan.phases import Round, awaited, rounds, sums_of, visits_of
+from coaddc.plan.plan import Target, Unit
 from coaddc.plan.task import Task, walk
 from coaddc.plan.work import kind
 
@@ -118,7 +118,7 @@ class UnitRun:
         largest = max(self.tiles, key=lambda tile: tile.area)
         for this, chains in zip(self._rounds, self._chains, strict=True):
             margin = self._margin if self._held else margin_of(this.gathering)
-            sums = TileSums(_sums_of(self._unit, this), largest.grow(margin), self._pool, self.meter)
+            sums = TileSums(sums_of(self._unit.sums, this), largest.grow(margin), self._pool, self.meter)
             for tile in self.tiles:
                 box = tile.grow(margin)
                 run = partial(self._runner.run, box=box, known={**held, **whole.found})
@@ -149,19 +149,19 @@ class UnitRun:
         whole: Whole,
     ) -> None:
         """Take the results of all visits on a tile, with its margin, into all that gathers them."""
-        sums.begin(box, whole.failures)
         gatherings = [
             Gathering(t, box, self._visits, self._correlation, whole.found, whole.failures.get(t.digest))
             for t in this.gathering
             if t.digest not in self._summed
         ]
+        kept = {digest for gathering in gatherings for digest in gathering.waits}
+        sums.begin(box, whole.failures, partial(whole.deliver, tile=tile), kept)
         for values in visits:
             sums.take(values)
             for gathering in gatherings:
                 with self.meter.of(kind(gathering.task)):
                     gathering.take(values)
-        kept = {digest for gathering in gatherings for digest in gathering.waits}
-        made: dict[str, Gathered] = dict(sums.finish(partial(whole.deliver, tile=tile), kept))
+        made: dict[str, Gathered] = dict(sums.finish())
         for digest, failed in made.items():
             if isinstance(failed, Failure):
                 whole.put(digest, failed, tile, self._pool.map)
@@ -199,12 +199,3 @@ def _finished(target: Target, around: Surroundings | Failure, whole: Whole) -> S
         return around
     template = whole.templates.get(found.inputs[-1].digest) if found.subject.keep_template else None
     return replace(around, artifacts=whole.rejected(found.digest), template=template)
-
-
-def _sums_of(unit: Unit, this: Round) -> list[Sum]:
-    """Return the sums that make stacks of a round over the tiles, or parts of them."""
-    needed = {t.digest for t in this.gathering}
-    for made in reversed(unit.sums):  # parts come before what they are parts of
-        if made.name in needed:
-            needed |= set(made.parts)
-    return [made for made in unit.sums if made.name in needed]

@@ -25,8 +25,8 @@ INNER = {
     "no_cfunc_wrapper": True,
 }
 
-#: How functions are compiled that take lanes, or few of them: always within their caller. By itself the compiler
-#: leaves some out, with loops that go round once or never, and a call for every eight numbers.
+#: How functions are compiled that take or give lanes: always within their caller. Left to itself the compiler
+#: calls some of them for every eight numbers, with loops that go round once or never.
 INNERMOST = {**INNER, "forceinline": True}
 
 #: What functions say that they take or return; only the compiler knows it.

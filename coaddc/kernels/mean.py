@@ -15,6 +15,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int32 = NDArray[np.int32]
 Int16 = NDArray[np.int16]
+Flags = NDArray[np.bool_]
 jit: Any = njit(nogil=True, cache=True, error_model="numpy")
 NONE, ONE = np.float32(0.0), np.float32(1.0)
 
@@ -36,6 +37,7 @@ def accumulate(
     bits: Int32,
     count: Int16,
     lost: Float64,
+    spoilt: Flags,
 ) -> None:
     """Add one warp to the sums of a weighted mean.
 
@@ -57,6 +59,8 @@ def accumulate(
         Bits of the inputs that count, their number, added to.
     lost : (my, p + 1, mx)
         Weight of rejected inputs, by plane and in the last layer all together, added to.
+    spoilt : (my,)
+        Set for the rows of that.
     """
     ny, nx = image.shape
     own = np.empty(nx, np.float32)
@@ -70,6 +74,7 @@ def accumulate(
         _add_bits(mask[y], own, bits[y + y0, to])
         _add_count(own, count[y + y0, to])
         if rejected:
+            spoilt[y + y0] = True
             _add_lost(weight[y], mask[y], reject, uniform, planes, lost[y + y0, :, to])
 
 

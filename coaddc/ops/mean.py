@@ -42,6 +42,8 @@ class MeanStack:
         Their bits, and their number.
     lost : (ny, p + 1, nx)
         Weight of the pixels that are rejected, by plane that they propagate to, and all together.
+    spoilt : (ny,)
+        Rows that have any; few have, and the others' weight need not be looked at.
     """
 
     options: StackSection
@@ -52,6 +54,7 @@ class MeanStack:
     mask: NDArray[np.int32]
     count: NDArray[np.int16]
     lost: NDArray[np.float64]
+    spoilt: NDArray[np.bool_]
 
     @classmethod
     def empty(cls, options: StackSection, box: Box) -> MeanStack:
@@ -62,7 +65,7 @@ class MeanStack:
         )  # apart, so that memory is taken when used
         mask, count = np.zeros(box.shape, np.int32), np.zeros(box.shape, np.int16)
         lost = np.zeros((ny, len(options.propagate) + 1, nx))
-        return cls(options, box, total, norm, noise, mask, count, lost)
+        return cls(options, box, total, norm, noise, mask, count, lost, np.zeros(ny, np.bool_))
 
     def part(self, rows: Box) -> MeanStack:
         """Return the sums of some rows: what is added to them is added to these."""
@@ -76,14 +79,13 @@ class MeanStack:
 
     def clear(self) -> None:
         """Forget all that was added."""
-        for plane in (self.total, self.norm, self.noise, self.mask, self.count):
+        self.lost[self.spoilt] = 0
+        for plane in (self.total, self.norm, self.noise, self.mask, self.count, self.spoilt):
             plane[:] = 0
-        if self.lost.any():  # else that memory was never taken, and need not be
-            self.lost[:] = 0
 
     @property
     def _sums(self) -> tuple[NDArray[Any], ...]:
-        return self.total, self.norm, self.noise, self.mask, self.count, self.lost
+        return self.total, self.norm, self.noise, self.mask, self.count, self.lost, self.spoilt
 
     def add(self, warp: Warp) -> None:
         """Add the part of a warp that lies in the box."""
@@ -103,11 +105,16 @@ class MeanStack:
 
     def merge(self, other: MeanStack) -> None:
         """Add the sums of other warps over the same box."""
-        for mine, others in zip(self._sums, other._sums, strict=True):
-            if mine is self.mask:
-                mine |= others
-            else:
-                mine += others
+        for total, others in (
+            (self.total, other.total),
+            (self.norm, other.norm),
+            (self.noise, other.noise),
+        ):
+            total += others
+        self.count[:] += other.count
+        self.mask[:] |= other.mask
+        self.lost[other.spoilt] += other.lost[other.spoilt]
+        self.spoilt[:] |= other.spoilt
 
     def finish(self, run: Run = map, into: Stacked | None = None) -> Stacked:
         """Divide; put the result into ``into``, over the same box, where that is given."""
@@ -124,7 +131,9 @@ class MeanStack:
     def _divide(self, made: Stacked) -> None:
         kernels.finish_mean(self.total, self.norm, self.noise, self.count, made.image, made.variance)
         made.mask[:], made.n_image[:] = self.mask, self.count
-        lost = np.array(self.lost.transpose(1, 0, 2), np.float32, order="C")
+        ny, layers, nx = self.lost.shape
+        lost = np.zeros((layers, ny, nx), np.float32)
+        lost[:, self.spoilt] = self.lost[self.spoilt].transpose(1, 0, 2)
         settle(made.mask, self.count, self.norm, lost, self.options)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from coaddc.model.dcr import SQUARE
 from coaddc.model.run_options import EngineOptions
-from coaddc.plan.phases import Round, adds, awaited, late_tasks, rounds, visits_of
+from coaddc.plan.phases import Round, adds, awaited, most_sums, rounds, sums_of, visits_of
 from coaddc.plan.plan import Unit
 from coaddc.plan.task import Task
 
@@ -73,9 +73,8 @@ def spare_sums(unit: Unit, engine: EngineOptions) -> int:
 
 def _pixel(unit: Unit, workers: int, held: frozenset[str]) -> int:
     """Return the bytes that a pixel of a tile takes where these results wait for artifacts."""
-    late = late_tasks(unit.tasks)
     making = WARPING + (MATCHING if any(t.op in SPREADING for t in unit.tasks) else 0)
-    most = max(_round_pixel(unit, found, late, held) for found in rounds(unit.tasks, held))
+    most = max(_round_pixel(unit, found, held) for found in rounds(unit.tasks, held))
     products = sum(t.op == "stack" and t.digest not in _sent(unit) for t in unit.tasks) * PRODUCT
     return most + products + (workers + 1) * (making + WARP)
 
@@ -86,15 +85,17 @@ def _sent(unit: Unit) -> set[str]:
     return {t.digest for t in unit.tasks if adds(t)} - seen
 
 
-def _round_pixel(unit: Unit, found: Round, late: frozenset[str], held: frozenset[str]) -> int:
+def _round_pixel(unit: Unit, found: Round, held: frozenset[str]) -> int:
     """Return the bytes that the stacks of a round over the tiles take, and the warps that they keep."""
-    waits = any(t.digest in late for t in found.gathering)
-    parts = [s for s in unit.sums if not s.whole and (s.inputs[0].digest in late) is waits]
-    stacks = sum(t.op == "stack" for t in found.gathering)
+    stacks = [t for t in found.gathering if t.op == "stack"]
+    sums = sums_of(unit.sums, found)
+    there = len(stacks)
+    if sums:  # they are known: see `coaddc.plan.atoms`
+        there += most_sums(sums, visits_of(unit.tasks), TOGETHER) - sum(map(adds, stacks))
     kept = {i.digest for t in found.gathering if _keeps(t) for i in t.inputs} | held
-    waiting = 2 * (TOGETHER + _alike(unit)) if unit.sums else 0
+    waiting = 2 * (TOGETHER + _alike(unit)) if sums else 0
     solved = sum(SUBBAND * len(t.params["bend"]) for t in found.gathering if t.op == "dcr")
-    return (stacks + len(parts)) * SUMS + (len(kept) + waiting) * WARP + solved
+    return there * SUMS + (len(kept) + waiting) * WARP + solved
 
 
 def _alike(unit: Unit) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import accumulate
 
+from coaddc.plan.plan import Sum
 from coaddc.plan.task import Task
 
 #: Ops that take what all visits give.
@@ -99,3 +101,39 @@ def _needed(tasks: Sequence[Task], wanted: Set[str], held: Set[str]) -> tuple[Ta
         if found.digest in needed and found.digest not in held:
             needed |= {source.digest for source in found.inputs}
     return tuple([t for t in of_visits if t.digest in needed])
+
+
+def sums_of(sums: Sequence[Sum], this: Round) -> list[Sum]:
+    """Return the sums (parts before what they are parts of) that a round makes."""
+    needed = {t.digest for t in this.gathering}
+    for made in reversed(sums):
+        if made.name in needed:
+            needed |= set(made.parts)
+    return [made for made in sums if made.name in needed]
+
+
+def most_sums(sums: Sequence[Sum], visits: Mapping[str, int | None], together: int) -> int:
+    """Return how many sums there are at a time, at most.
+
+    A sum is there from the first of its warps, or of its parts, until it has the last.
+
+    Parameters
+    ----------
+    sums
+        Parts before what they are parts of.
+    visits
+        Visit of each warp; they come in this order.
+    together
+        So many visits are added at a time.
+    """
+    numbers = sorted({visit for made in sums for i in made.inputs if (visit := visits[i.digest]) is not None})
+    place = {visit: number for number, visit in enumerate(numbers)}
+    last: dict[str, int] = {}
+    change = [0] * (len(numbers) + together + 1)
+    for made in sums:
+        needed = [place[visit] for i in made.inputs if (visit := visits[i.digest]) is not None]
+        needed += [last[part] for part in made.parts]
+        last[made.name] = max(needed)
+        change[max(0, min(needed) - together + 1)] += 1
+        change[last[made.name] + 1] -= 1
+    return max(accumulate(change))

@@ -19,6 +19,7 @@ from coaddc.model.geom import Box
 from coaddc.model.images import Coadd, Stacked, Warp
 from coaddc.model.mask import bit
 from coaddc.ops.mean import MeanStack
+from coaddc.plan.memory import TOGETHER
 from tests.assemblies import MemorySurvey, assembly, small_survey
 from tests.engine.test_run import only, run
 
@@ -134,6 +135,22 @@ def test_a_suite_has_the_bytes_of_its_products_made_alone(how: dict[str, float])
     for asked in SUITE:
         alone = only(run(survey, asked, workers=2))
         assert same(together[asked.keys["baseline"]], alone.stacked), asked.keys
+
+
+def test_years_that_follow_each_other_take_the_memory_of_a_few_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    survey, _ = small_survey(visits=8)
+    years = [baseline(f"y{k}", f"visit = {k}") for k in range(8)]
+    made: list[Box] = []
+    real = MeanStack.empty
+
+    def counted(options: StackSection, box: Box) -> MeanStack:
+        made.append(box)
+        return real(options, box)
+
+    monkeypatch.setattr(MeanStack, "empty", counted)
+    coadds = by_name(run(survey, *years, baseline("all", "visit < 9"), tile=64))
+    assert len(coadds) == 9
+    assert len(made) <= TOGETHER + 2  # for all tiles; not 9 for each
 
 
 def test_a_broken_exposure_takes_the_stacks_that_have_it_and_no_others() -> None:
