@@ -9,7 +9,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -76,6 +76,11 @@ class Clock:
         self.seconds[stage] = now - self._last
         self._last = now
 
+    @property
+    def total(self) -> float:
+        """CPU seconds of all stages."""
+        return sum(self.seconds.values())
+
 
 def compiled(recipes: int, patches: int, count: int) -> tuple[Clock, Plan]:
     """Compile a command line with this many recipes (a multiple of 10) as the command does."""
@@ -115,6 +120,15 @@ def folder() -> Iterator[None]:
             os.chdir(before)
 
 
+def several(
+    sizes: Sequence[tuple[int, int]], exposures_a_patch: float
+) -> Iterator[tuple[int, int, Clock, Plan]]:
+    """Compile command lines with numbers of recipes and patches, one after the other."""
+    with folder():
+        for recipes, patches in sizes:
+            yield recipes, patches, *compiled(recipes, patches, round(exposures_a_patch * patches))
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -131,14 +145,10 @@ def main() -> None:
             *((given.recipes, given.patches // n) for n in (8, 2)),
         ]
         sizes.append((given.recipes, given.patches))
-    with folder():
-        for recipes, patches in sizes:
-            clock, plan = compiled(recipes, patches, given.exposures * patches // given.patches)
-            total = sum(clock.seconds.values())
-            products = sum(len(unit.targets) for unit in plan.units)
-            print(f"{recipes} recipes x {patches} patches: {products} products with exposures, "
-                  f"{plan.asked} tasks asked, {plan.tasks} left; {total:.2f} s of CPU")  # fmt: skip
-            print("  " + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in clock.seconds.items()))
+    for recipes, patches, clock, plan in several(sizes, given.exposures / given.patches):
+        print(f"{recipes} recipes x {patches} patches: {len(plan.products)} products with exposures, "
+              f"{plan.asked} tasks asked, {plan.tasks} left; {clock.total:.2f} s of CPU")  # fmt: skip
+        print("  " + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in clock.seconds.items()))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from coaddc.sim.fits import psf_table
 from coaddc.sim.psf import SkyPsf
 from coaddc.sim.render import add_stars
 
-#: Tangent point of the first exposure, degrees, pixel scale, arcsec, and half the range of dithers, pixels.
+#: Tangent point of the field, degrees, pixel scale, arcsec, and half the usual range of dithers, pixels.
 RA, DEC, SCALE, DITHER = 62.4, -24.6, 0.2, 100.0
 #: Position angles, degrees, which exposures take by turns, each with some tenths of a degree added.
 ANGLES = (0.0, 90.0, 180.0, 37.0, 0.0, 0.0, 270.0, 0.0, 180.0, 0.0)
@@ -58,6 +58,8 @@ class Field:
         Of all random numbers.
     years
         Over which exposures are spread evenly, in their order.
+    dither
+        Half the range of places, pixels.
     """
 
     count: int = 20
@@ -67,6 +69,7 @@ class Field:
     bad: int = 40
     seed: int = 1
     years: float = 0.01
+    dither: float = DITHER
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def visits(field: Field) -> list[Visit]:
     rng = np.random.default_rng(field.seed)
     even = [np.linspace(low, high, field.count) for low, high in (SEEING, NOISE, DISTORTION)]
     seeing, noise, distortion = (rng.permutation(values) for values in even)
-    shift = rng.uniform(-DITHER, DITHER, (field.count, 2)) * SCALE / ARCSEC
+    shift = rng.uniform(-field.dither, field.dither, (field.count, 2)) * SCALE / ARCSEC
     turn = rng.uniform(-0.5, 0.5, field.count)
     return [
         Visit(
@@ -161,7 +164,7 @@ def truth(field: Field, wcs: Wcs, shape: tuple[int, int]) -> Floats:
 
 def sky(field: Field) -> Stars:
     """Return the stars: over more than any exposure sees, 1e5 nJy each."""
-    side = field.side + 2 * int(DITHER)
+    side = field.side + 2 * int(field.dither)
     plain = Wcs.tan(ra=RA, dec=DEC, scale=SCALE, x=(side - 1) / 2.0, y=(side - 1) / 2.0)
     stars = scattered_stars(plain, (side, side), spacing=SPACING, seed=field.seed)
     nothing = np.empty(0)

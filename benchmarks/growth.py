@@ -1,4 +1,4 @@
-"""How coaddc's time and memory grow: with exposures, with products, with patches. SWarp beside the first.
+"""How coaddc's time and memory grow: with exposures (SWarp beside it), products, patches, and recipes.
 
 python benchmarks/growth.py [--side PIXELS] [--counts N ...] [--write FILE]
 """
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from compiling import several
 from exposures import Field, level_weights, write
 from measure import markdown, tell
 from programs import SWARP, Cost, coadd_path, machine, read_coaddc, run_coaddc, run_swarp
@@ -30,7 +31,9 @@ SUITES = (
     ("warp=direct,lanczos3", "stack=mean,clipped,median"),
     ("warp=direct,lanczos3,bilinear,lanczos5", "stack=mean,clipped,median"),
 )
-#: Columns of every table.
+#: Recipes and patches that are compiled.
+RECIPES = ((10, 100), (100, 100), (10, 1000), (100, 1000))
+#: Columns of every table of runs.
 HEAD = ["wall (s)", "CPU (s)", "peak (MB)"]
 
 
@@ -80,6 +83,12 @@ def with_patches(place: Path, side: int) -> Iterator[list[str]]:
         yield [str(made), *cells(cost)]
 
 
+def with_recipes() -> Iterator[list[str]]:
+    """Give what compiling more and more recipes on more and more patches takes."""
+    for recipes, patches, clock, plan in several(RECIPES, 4.0):
+        yield [str(recipes), str(patches), str(len(plan.products)), str(plan.tasks), f"{clock.total:.2f}"]
+
+
 def report(folder: Path, side: int, counts: Sequence[int]) -> str:
     """Measure all, and return it as Markdown."""
     exposures = list(with_exposures(folder, side, counts))
@@ -92,6 +101,8 @@ def report(folder: Path, side: int, counts: Sequence[int]) -> str:
             markdown(["products", "suite", *HEAD], list(with_products(place))),
             "One coadd of 10 exposures, in patches:",
             markdown(["patches", *HEAD], list(with_patches(place, side))),
+            "Recipes on patches of a wide survey, compiled:",
+            markdown(["recipes", "patches", "products", "tasks", "CPU (s)"], list(with_recipes())),
         ]
     )
 
@@ -99,7 +110,9 @@ def report(folder: Path, side: int, counts: Sequence[int]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=1024, help="rows and columns of an exposure")
-    parser.add_argument("--counts", type=int, nargs="+", default=[5, 20, 80], help="numbers of exposures")
+    parser.add_argument(
+        "--counts", type=int, nargs="+", default=[5, 20, 80, 200], help="numbers of exposures"
+    )
     parser.add_argument("--write", type=Path, help="file for the tables, Markdown")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

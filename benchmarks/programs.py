@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 
 #: Names of SWarp's program.
 SWARP = shutil.which("SWarp") or shutil.which("swarp")
+#: The command.
+COADDC = (sys.executable, "-m", "coaddc")
 #: What SWarp is told beside what a run says.
 SETTINGS = {
     "SUBTRACT_BACK": "N",
@@ -90,7 +93,23 @@ def run_coaddc(
     folder: Path, store: str, overrides: Sequence[str] = (), threads: int = 2, **environment: str
 ) -> Cost:
     """Coadd the exposures of a folder with coaddc, into a store in this folder."""
-    words = [
+    words = _words(folder, store, overrides, threads)
+    return measured([*COADDC, *words], folder=folder, **_environment(folder, threads), **environment)
+
+
+def planned_by_coaddc(
+    folder: Path, store: str, overrides: Sequence[str] = (), threads: int = 2
+) -> dict[str, Any]:
+    """Return what coaddc says of what `run_coaddc` would do."""
+    command = [*COADDC, "plan", *_words(folder, store, overrides, threads), "--json"]
+    environment = {**os.environ, **_environment(folder, threads)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    plan: dict[str, Any] = json.loads(done.stdout)
+    return plan
+
+
+def _words(folder: Path, store: str, overrides: Sequence[str], threads: int) -> list[str]:
+    return [
         "survey=bench",
         f"survey.path={folder}",
         f"skymap.pixel_scale={SCALE}",
@@ -100,8 +119,10 @@ def run_coaddc(
         f"engine.workers={threads}",
         *overrides,
     ]
-    environment = {"COADDC_CACHE": str(folder / "cache"), "NUMBA_NUM_THREADS": str(threads), **environment}
-    return measured([sys.executable, "-m", "coaddc", *words], folder=folder, **environment)
+
+
+def _environment(folder: Path, threads: int) -> dict[str, str]:
+    return {"COADDC_CACHE": str(folder / "cache"), "NUMBA_NUM_THREADS": str(threads)}
 
 
 def coadd_path(folder: Path, store: str) -> Path:

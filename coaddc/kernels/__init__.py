@@ -1,4 +1,4 @@
-"""Compiled loops: arrays in, arrays out; they know nothing of files, configs or the sky."""
+"""Arrays in, arrays out: compiled loops over pixels, which know nothing of coaddc."""
 
 from contextlib import suppress
 from pathlib import Path
