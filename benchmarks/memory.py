@@ -2,9 +2,9 @@
 
 python benchmarks/memory.py [--counts N ...] [--side PIXELS] [--patch PIXELS] [--write FILE]
 
-Each line is a process of its own, from FITS to FITS, two threads, on exposures that were scanned before and
-lie anywhere on the patch. *Planned* is what ``coaddc plan`` says; Python, its libraries and compiled code come
-on top of that, some 250 MiB.
+Each line is a process of its own, from FITS to FITS, with two threads, of exposures that were scanned before
+and lie anywhere on the patch. *Planned* is what ``coaddc plan`` says; Python, its libraries and compiled code
+come on top of that, some 250 MiB.
 """
 
 from __future__ import annotations

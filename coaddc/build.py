@@ -170,6 +170,8 @@ def _run(suite: Suite, compiled: Compiled, store: Store, console: Console) -> bo
         store.add_rates(follower.measured)
     console.print(summary(plan, follower.made, follower.failed))
     console.print(counts(plan, follower.made, follower.failed), highlight=False)
+    if follower.compiled >= 1.0:
+        console.print(f"{follower.compiled:.0f} s of this went into compiling kernels: once on this machine")
     tell_problems(compiled.scan, console)
     return not follower.failed and bool(follower.made or plan.current)
 

@@ -60,7 +60,19 @@ class Failed:
     error: str
 
 
-Event = UnitStarted | StepDone | UnitDone | Made | Failed
+@dataclass(frozen=True, slots=True)
+class Compiling:
+    """A kernel is being compiled: others will be, too, this first time on the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledKernels:
+    """Kernels were compiled for so many seconds of the run, which the next one will not take."""
+
+    seconds: float
+
+
+Event = UnitStarted | StepDone | UnitDone | Made | Failed | Compiling | CompiledKernels
 #: Is told what happens.
 Report = Callable[[Event], None]
 

@@ -10,10 +10,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from coaddc.engine.events import Event, Failed, Made, StepDone, UnitDone, UnitStarted
+from coaddc.engine.events import (
+    CompiledKernels,
+    Compiling,
+    Event,
+    Failed,
+    Made,
+    StepDone,
+    UnitDone,
+    UnitStarted,
+)
 from coaddc.model.product import DataId
 from coaddc.plan.plan import Plan
 from coaddc.plan.work import work
+
+#: What there is to see while the first run on a machine is slower than the next.
+COMPILING = "compile kernels, once on this machine"
 
 
 class Follower:
@@ -27,6 +39,13 @@ class Follower:
         Number of units to come.
     show
         Whether to show progress at all.
+
+    Attributes
+    ----------
+    made, failed
+        What was told of products.
+    compiled
+        Seconds that kernels were compiled for.
     """
 
     def __init__(self, console: Console, units: int, *, show: bool) -> None:
@@ -36,6 +55,7 @@ class Follower:
         self._progress = progress_bar(console, show=show)
         self._units = self._progress.add_task("patches", total=units)
         self._steps: TaskID | None = None
+        self.compiled = 0.0
 
     def __enter__(self) -> Follower:
         self._progress.start()
@@ -60,6 +80,10 @@ class Follower:
                 self.made.append(event)
             case Failed():
                 self.failed.append(event)
+            case Compiling():
+                self._progress.add_task(COMPILING, total=None)
+            case CompiledKernels(seconds):
+                self.compiled = seconds
 
     @property
     def measured(self) -> dict[str, tuple[float, float]]:

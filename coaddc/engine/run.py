@@ -9,10 +9,21 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 
 from coaddc.engine.chain import Open
-from coaddc.engine.events import Begin, Failed, Made, Report, StepDone, UnitDone, UnitStarted
+from coaddc.engine.events import (
+    Begin,
+    CompiledKernels,
+    Compiling,
+    Failed,
+    Made,
+    Report,
+    StepDone,
+    UnitDone,
+    UnitStarted,
+)
 from coaddc.engine.meter import Meter
 from coaddc.engine.opened import Opened
 from coaddc.engine.unit import UnitRun
+from coaddc.kernels.compile_time import compile_time
 from coaddc.model.run_options import EngineOptions
 from coaddc.plan.plan import Plan, Unit
 
@@ -35,7 +46,13 @@ def run_plan(plan: Plan, engine: EngineOptions, open_exposure: Open, begin: Begi
     report
         Takes events as they come.
     """
-    workers = engine.workers or os.cpu_count() or 1
+    with compile_time(lambda: report(Compiling())) as compiled:
+        _run_units(plan, engine.workers or os.cpu_count() or 1, open_exposure, begin, report)
+    if compiled():
+        report(CompiledKernels(compiled()))
+
+
+def _run_units(plan: Plan, workers: int, open_exposure: Open, begin: Begin, report: Report) -> None:
     opened = Opened(open_exposure)
     with ThreadPoolExecutor(workers, thread_name_prefix="coaddc") as pool:
         ending = _Ending(report, workers)

@@ -9,6 +9,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+from numba import njit
 from rich.console import Console
 from scipy.ndimage import map_coordinates
 
@@ -18,6 +19,7 @@ from coaddc.engine.keeper import Keeper, Kept
 from coaddc.engine.report import Follower
 from coaddc.engine.run import run_plan
 from coaddc.engine.tally import Tally
+from coaddc.kernels.compile_time import compile_time
 from coaddc.model.assembly import (
     Assembly,
     Matching,
@@ -238,6 +240,29 @@ def test_a_unit_begins_while_the_one_before_is_published() -> None:
     assert [told.count(name) for name in ("Made", "UnitDone", "Failed")] == [2, 2, 0]
     second = len(told) - 1 - told[::-1].index("UnitStarted")
     assert told.index("Made") > second
+
+
+def test_the_time_of_compiling_is_told_once_and_is_none_where_nothing_is_compiled() -> None:
+    @njit
+    def inner(value: float) -> float:
+        return value + 1.0
+
+    @njit
+    def outer(value: float) -> float:
+        return 2.0 * inner(value)
+
+    begun: list[int] = []
+    with compile_time(lambda: begun.append(1)) as spent:
+        start = perf_counter()
+        assert outer(1.0) == 4.0
+        wall = perf_counter() - start
+        once = spent()
+        assert outer(2.0) == 6.0
+    assert begun == [1]
+    assert 0 < once == spent() <= wall
+    with compile_time(lambda: begun.append(2)) as spent:
+        assert outer(3.0) == 8.0
+    assert (begun, spent()) == ([1], 0.0)
 
 
 class Refusing(Kept):
