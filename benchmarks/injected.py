@@ -16,10 +16,11 @@ from coaddc.model.images import Warp
 from coaddc.model.psf import Floats, GaussianMixture, Moffat
 from coaddc.model.wcs import Wcs
 from coaddc.ops.kernel_field import KernelField
-from coaddc.ops.match import Matching, WarpedPsf, kernel_field, match
+from coaddc.ops.match import Matching, kernel_field, match
 from coaddc.ops.noise import correlation
 from coaddc.ops.pixel_map import pixel_map
 from coaddc.ops.warp import warp
+from coaddc.ops.warped_psf import WarpedPsf
 from coaddc.sim.field import Stars, distorted_wcs, scattered_stars, star_field
 from coaddc.sim.injections import ghost_light, ray_light, trail_light
 from coaddc.sim.memory import MemoryExposure, make_exposure

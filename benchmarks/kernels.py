@@ -37,9 +37,10 @@ from coaddc.model.psf import GaussianMixture, Moffat
 from coaddc.model.wcs import Wcs
 from coaddc.ops.interpolant import interpolant_1d
 from coaddc.ops.likelihood import likelihood, point_sources
-from coaddc.ops.match import Matching, WarpedPsf, kernel_field, match
+from coaddc.ops.match import Matching, kernel_field, match
 from coaddc.ops.pixel_map import pixel_map
 from coaddc.ops.stack import STACKS
+from coaddc.ops.warped_psf import WarpedPsf
 from coaddc.sim.field import star_field
 from coaddc.sim.memory import MemoryExposure
 from coaddc.sim.psf import SkyPsf

@@ -13,10 +13,11 @@ from coaddc.model.psf_target import target_psf
 from coaddc.model.wcs import Wcs
 from coaddc.ops.kernel_field import KernelField
 from coaddc.ops.likelihood import PointSources, even_covariance, even_variance, point_sources
-from coaddc.ops.match import Matching, WarpedPsf, kernel_field
+from coaddc.ops.match import Matching, kernel_field
 from coaddc.ops.noise import convolved_correlation, correlation
 from coaddc.ops.pixel_map import PixelMap, pixel_map
 from coaddc.ops.proper import Information, Source, noise_correlation, proper_kernels
+from coaddc.ops.warped_psf import WarpedPsf
 from coaddc.plan.task import Task, origin
 
 #: Half-width, pixels, of the stamp in which the correlation of the noise is kept.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from coaddc.model.errors import DataError
 from coaddc.model.psf import Floats
@@ -54,19 +54,22 @@ class PixelPsf:
         """Return the flux per pixel at offsets from a source at (x, y), total 1; 0 beyond the stamp."""
         from scipy.ndimage import map_coordinates  # slow to import
 
-        terms = self._terms(x=x, y=y)
+        terms = self.terms(x=x, y=y)
         total = float((terms * self._sums).sum()) * self.step**2
         ny, nx = self.stamps.shape[1:]
         where = np.stack([np.asarray(dy) / self.step + ny // 2, np.asarray(dx) / self.step + nx // 2])
         # Not by BLAS, whose own threads get in the way of ours for arrays this small.
-        coefficients = np.einsum("t,tij->ij", terms, self._coefficients)
+        coefficients = np.einsum("t,tij->ij", terms, self.coefficients)
         value = map_coordinates(coefficients, where, order=3, mode="constant", prefilter=False)
         result: Floats = value / total
         return result
 
-    def _terms(self, *, x: float, y: float) -> Floats:
-        u, v = (x - self.zero[0]) / self.scale[0], (y - self.zero[1]) / self.scale[1]
-        return np.array([u**i * v**j for j in range(self.degree + 1) for i in range(self.degree + 1 - j)])
+    def terms(self, *, x: ArrayLike, y: ArrayLike) -> Floats:
+        """Return what each term of the polynomial is at positions in the image: (..., terms)."""
+        u = (np.asarray(x, np.float64) - self.zero[0]) / self.scale[0]
+        v = (np.asarray(y, np.float64) - self.zero[1]) / self.scale[1]
+        powers = [(i, j) for j in range(self.degree + 1) for i in range(self.degree + 1 - j)]
+        return np.stack([u**i * v**j for i, j in powers], axis=-1)
 
     @cached_property
     def _sums(self) -> NDArray[np.float64]:
@@ -74,8 +77,8 @@ class PixelPsf:
         return sums
 
     @cached_property
-    def _coefficients(self) -> NDArray[np.float64]:
-        """Of the cubic spline; the filter is linear, so terms are filtered once and summed after."""
+    def coefficients(self) -> NDArray[np.float64]:
+        """Those of the cubic spline, (terms, n, n); the filter is linear: terms are summed after it."""
         from scipy.ndimage import spline_filter
 
         return np.stack([spline_filter(stamp, order=3, output=np.float64) for stamp in self.stamps])

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+#: A position, and half a pixel to either side of it on either axis.
+_STEPS_X, _STEPS_Y = np.array([0.0, -0.5, 0.5, 0.0, 0.0]), np.array([0.0, 0.0, 0.0, -0.5, 0.5])
+
 
 class Wcs:
     """Pixels to sky and back, for one image.
@@ -72,17 +75,19 @@ class Wcs:
         x, y = self._projection.to_pixel(ra=ra.ravel(), dec=dec.ravel())
         return np.reshape(x, ra.shape), np.reshape(y, ra.shape)
 
-    def jacobian(self, *, x: float, y: float) -> Floats:
-        """Return d(east, north)/d(x, y) in arcsec per pixel at a pixel position, shape (2, 2)."""
-        ra, dec = self.to_sky(x=[x, x - 0.5, x + 0.5, x, x], y=[y, y, y, y - 0.5, y + 0.5])
+    def jacobian(self, *, x: ArrayLike, y: ArrayLike) -> Floats:
+        """Return d(east, north)/d(x, y) in arcsec per pixel at positions of any one shape, (..., 2, 2)."""
+        x, y = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
+        ra, dec = self.to_sky(x=x + _STEPS_X[:, *(None,) * x.ndim], y=y + _STEPS_Y[:, *(None,) * x.ndim])
         alpha, delta = np.radians(ra), np.radians(dec)
         sin_a, cos_a, sin_d, cos_d = np.sin(alpha), np.cos(alpha), np.sin(delta), np.cos(delta)
         points = np.array([cos_d * cos_a, cos_d * sin_a, sin_d])
-        axes = np.array(  # east and north at the position itself
-            [[-sin_a[0], cos_a[0], 0.0], [-sin_d[0] * cos_a[0], -sin_d[0] * sin_a[0], cos_d[0]]]
-        )
-        jacobian: Floats = np.degrees(axes @ (points[:, 2::2] - points[:, 1::2])) * ARCSEC
-        return jacobian
+        east = np.array([-sin_a[0], cos_a[0], np.zeros_like(cos_a[0])])  # at the position itself
+        north = np.array([-sin_d[0] * cos_a[0], -sin_d[0] * sin_a[0], cos_d[0]])
+        steps = points[:, 2::2] - points[:, 1::2]
+        jacobian: Floats = np.einsum("ac...,cp...->...ap", np.array([east, north]), steps)
+        result: Floats = np.degrees(jacobian) * ARCSEC
+        return result
 
     def pixel_scale(self, *, x: float, y: float) -> float:
         """Return the side, arcsec, of a square with the area of the pixel there."""

@@ -13,7 +13,7 @@ from coaddc.model.images import CellPsfs
 from coaddc.model.psf import Floats, fwhm
 from coaddc.ops.fourier import convolve_same
 from coaddc.ops.kernel_field import KernelField
-from coaddc.ops.match import WarpedPsf
+from coaddc.ops.warped_psf import WarpedPsf
 
 #: Places on either axis of a cell at which it is asked whether an exposure covers them.
 PLACES = 8
@@ -32,8 +32,8 @@ class Response(Protocol):
     def weight(self) -> float:
         """Its weight."""
 
-    def stamp(self, *, y: float, x: float, half: int) -> Floats:
-        """Return the image of a point source in what is stacked, (2 half + 1) square."""
+    def stamps(self, *, y: Floats, x: Floats, half: int) -> Floats:
+        """Return images of point sources in what is stacked, at k places, (k, 2 half + 1, 2 half + 1)."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,16 @@ class PsfInput:
     weight: float
     kernels: KernelField | None = None
 
-    def stamp(self, *, y: float, x: float, half: int) -> Floats:
-        """Return the image of a point source of flux 1 on its warp, the middle (2 half + 1) square of it."""
+    def stamps(self, *, y: Floats, x: Floats, half: int) -> Floats:
+        """Return images of point sources of flux 1 on its warp, the middle (2 half + 1) square of each."""
         if self.kernels is None:
-            return self.psf.part(y=y, x=x, half=half)
-        kernel = self.kernels.at(y=y, x=x)
-        more = kernel.shape[0] // 2
-        image = convolve_same(self.psf.part(y=y, x=x, half=half + more), kernel)
-        return image[more : image.shape[0] - more, more : image.shape[1] - more]
+            return self.psf.parts(y=y, x=x, half=half)
+        more = self.kernels.half
+        kernels = [self.kernels.at(y=b, x=a) for b, a in zip(y, x, strict=True)]
+        parts = self.psf.parts(y=y, x=x, half=half + more)
+        images = [convolve_same(part, kernel) for part, kernel in zip(parts, kernels, strict=True)]
+        middle = slice(more, more + 2 * half + 1)
+        return np.array(images)[:, middle, middle]
 
 
 def coadd_psf(
@@ -84,11 +86,12 @@ def coadd_psf(
     stamps = np.full((rows, columns, 2 * half + 1, 2 * half + 1), np.nan, np.float32)
     widths = np.full((rows, columns), np.nan)
     for i in range(0, rows, BLOCK):
+        along = parts[:, i : i + BLOCK]
+        corner = Box(y0=box.y0 + i * cell, y1=box.y1, x0=box.x0, x1=box.x1)
+        found = [_seen(source, some, corner, cell, half) for source, some in zip(inputs, along, strict=True)]
         for j in range(0, columns, BLOCK):
-            block = parts[:, i : i + BLOCK, j : j + BLOCK]
-            corner = Box(y0=box.y0 + i * cell, y1=box.y1, x0=box.x0 + j * cell, x1=box.x1)
-            used = [k for k in range(len(inputs)) if block[k].any()]
-            seen = {k: _seen(inputs[k], block[k], corner, cell, half) for k in used}
+            block = along[:, :, j : j + BLOCK]
+            seen = {k: stamps_of[j] for k, stamps_of in enumerate(found) if j in stamps_of}
             alike: dict[bytes, tuple[Floats, float]] = {}
             for row, column in np.argwhere(block.any(0)):
                 covered = block[:, row, column]
@@ -99,13 +102,27 @@ def coadd_psf(
     return CellPsfs(cell, stamps, widths)
 
 
-def _seen(source: Response, parts: Floats, corner: Box, cell: int, half: int) -> Floats:
-    """Return an input's PSF in the middle of what it covers of cells (rows, columns) from a corner on."""
-    place = []
-    for axis, (start, stop) in enumerate(((corner.y0, corner.y1), (corner.x0, corner.x1))):
-        edges = np.minimum(start + cell * np.arange(parts.shape[axis] + 1), stop)
-        place.append(np.average((edges[:-1] + edges[1:] - 1) / 2.0, weights=parts.sum(axis=1 - axis)))
-    return source.stamp(y=float(place[0]), x=float(place[1]), half=half)
+def _seen(source: Response, parts: Floats, corner: Box, cell: int, half: int) -> dict[int, Floats]:
+    """Return an input's PSF in the middle of what it covers of each block of cells along a row of blocks.
+
+    Cells (rows, columns) lie from a corner on; blocks go by their first column.
+    """
+    rows = _middles(corner.y0, corner.y1, cell, parts.shape[0])
+    columns = _middles(corner.x0, corner.x1, cell, parts.shape[1])
+    blocks = {j: parts[:, j : j + BLOCK] for j in range(0, parts.shape[1], BLOCK)}
+    used = {j: block for j, block in blocks.items() if block.any()}
+    if not used:
+        return {}
+    y = [np.average(rows, weights=block.sum(axis=1)) for block in used.values()]
+    x = [np.average(columns[j : j + BLOCK], weights=block.sum(axis=0)) for j, block in used.items()]
+    return dict(zip(used, source.stamps(y=np.array(y), x=np.array(x), half=half), strict=True))
+
+
+def _middles(start: int, stop: int, cell: int, number: int) -> Floats:
+    """Return the middles of cells on one axis, the last of which may be smaller."""
+    edges = np.minimum(start + cell * np.arange(number + 1), stop)
+    middles: Floats = (edges[:-1] + edges[1:] - 1) / 2.0
+    return middles
 
 
 def _combined(inputs: Sequence[Response], seen: Mapping[int, Floats], parts: Floats, median: bool) -> Floats:

@@ -24,8 +24,9 @@ from coaddc.ops.convolver import Convolver, by_pieces, local, placed
 from coaddc.ops.fourier import convolve
 from coaddc.ops.interpolant import interpolant_1d
 from coaddc.ops.kernel_field import KernelField, field_of, nodes
-from coaddc.ops.match import WarpedPsf, grow_bits, noise_gain
+from coaddc.ops.match import grow_bits, noise_gain
 from coaddc.ops.pixel_map import PixelMap
+from coaddc.ops.warped_psf import WarpedPsf
 
 #: Part of sum(phi**2) that must fall on good pixels for a flux to be given.
 ENOUGH = 0.5
@@ -228,11 +229,11 @@ class FilteredInput:
     half: int
     equal: bool = False
 
-    def stamp(self, *, y: float, x: float, half: int) -> Floats:
-        """Return the PSF correlated with itself, (2 half + 1) square; its peak is sum(phi**2), or 1."""
-        phi = self.psf.part(y=y, x=x, half=self.half)
-        response = fitted(convolve(phi, phi[::-1, ::-1]), half)
-        return response / response[half, half] if self.equal else response
+    def stamps(self, *, y: Floats, x: Floats, half: int) -> Floats:
+        """Return the PSF correlated with itself, (k, n, n), n = 2 half + 1; its peak is sum(phi**2), or 1."""
+        parts = self.psf.parts(y=y, x=x, half=self.half)
+        responses = np.array([fitted(convolve(phi, phi[::-1, ::-1]), half) for phi in parts])
+        return responses / responses[:, half, half, None, None] if self.equal else responses
 
 
 def fitted(image: Floats, half: int) -> Floats:

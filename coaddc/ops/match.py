@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,95 +13,13 @@ from coaddc.model.geom import Box
 from coaddc.model.images import Warp
 from coaddc.model.mask import bit
 from coaddc.model.psf import Floats, Psf, stamp
-from coaddc.model.wcs import Wcs
 from coaddc.ops.convolver import Convolver, by_pieces, local
 from coaddc.ops.fourier import convolve
-from coaddc.ops.kernel_field import KernelField, field_of, hats, nodes
+from coaddc.ops.kernel_field import KernelField, field_of, nodes
+from coaddc.ops.warped_psf import WarpedPsf
 
-#: Pixels between places at which it is asked exactly what an exposure covers.
-NET = 64
 #: Whole numbers, or whether or not.
 Bits = TypeVar("Bits", np.int32, np.bool_)
-
-
-@dataclass(frozen=True)
-class WarpedPsf:
-    """The PSF of one exposure as it looks on the pixels of a tract.
-
-    Attributes
-    ----------
-    psf, wcs, shape
-        PSF model, WCS and size (ny, nx) of the exposure.
-    tract
-        WCS of the tract.
-    """
-
-    psf: Psf
-    wcs: Wcs
-    shape: tuple[int, int]
-    tract: Wcs
-
-    def locate(self, *, y: float, x: float) -> tuple[float, float, bool]:
-        """Return the exposure's (y, x) at a tract pixel, moved into the image, and if it was inside."""
-        ra, dec = self.tract.to_sky(x=x, y=y)
-        u, v = self.wcs.to_pixel(ra=ra, dec=dec)
-        inside = Box.of_shape(self.shape).contains(y=float(v), x=float(u))
-        ny, nx = self.shape
-        return float(np.clip(v, 0, ny - 1)), float(np.clip(u, 0, nx - 1)), inside
-
-    def covers(self, rows: Floats, columns: Floats) -> NDArray[np.bool_]:
-        """Say of a grid of tract pixels whether they lie within the centres of the outermost pixels.
-
-        Positions are exact on a net of `NET` pixels, and linear within it: for areas, that is near enough.
-        """
-        net_y, net_x = _net(rows), _net(columns)
-        x, y = np.meshgrid(net_x, net_y)
-        ra, dec = self.tract.to_sky(x=x, y=y)
-        places = np.nan_to_num(self.wcs.to_pixel(ra=ra, dec=dec), nan=-1e9)  # where the WCS runs away
-        u, v = hats(net_y, rows) @ places @ hats(net_x, columns).T
-        ny, nx = self.shape
-        inside: NDArray[np.bool_] = (u >= 0) & (u <= nx - 1) & (v >= 0) & (v <= ny - 1)
-        return inside
-
-    def jacobian(self, *, y: float, x: float) -> Floats:
-        """Return d(x, y of the exposure)/d(x, y of the tract), (2, 2), at or near a tract pixel."""
-        return self._jacobian(*self._nearest(y, x))
-
-    def stamp(self, *, y: float, x: float, half: int) -> Floats:
-        """Return the image of a point source at a tract pixel, (2 half + 1) square, sum 1.
-
-        Outside the exposure it is that of the nearest place inside. The map of the pixels is taken as linear
-        over the stamp.
-        """
-        near = self._nearest(y, x)
-        return stamp(self.psf, x=near[1], y=near[0], half=half, jacobian=self._jacobian(*near))
-
-    def part(self, *, y: float, x: float, half: int) -> Floats:
-        """Return the middle (2 half + 1) square of the image of a point source of flux 1: less than that."""
-        near = self._nearest(y, x)
-        jacobian = self._jacobian(*near)
-        scale = float(np.sqrt(abs(np.linalg.det(jacobian))))
-        more = min(max(0, int(np.ceil(self.psf.radius / scale)) - half), 4 * half)
-        whole = stamp(self.psf, x=near[1], y=near[0], half=half + more, jacobian=jacobian)
-        return whole[more : whole.shape[0] - more, more : whole.shape[1] - more]
-
-    def _jacobian(self, v: float, u: float, y: float, x: float) -> Floats:
-        return np.linalg.inv(self.wcs.jacobian(x=u, y=v)) @ self.tract.jacobian(x=x, y=y)
-
-    def _nearest(self, y: float, x: float) -> tuple[float, float, float, float]:
-        """Return the nearest place inside the exposure: its (y, x) there, and its (y, x) in the tract."""
-        v, u, inside = self.locate(y=y, x=x)
-        if not inside:
-            ra, dec = self.wcs.to_sky(x=u, y=v)
-            x_near, y_near = self.tract.to_pixel(ra=ra, dec=dec)
-            y, x = float(y_near), float(x_near)
-        return v, u, y, x
-
-
-def _net(places: Floats) -> Floats:
-    """Return the places of a net that encloses some."""
-    cells = max(1, math.ceil((places[-1] - places[0]) / NET))
-    return np.linspace(places[0], places[-1], cells + 1)
 
 
 def matching_kernel(source: Floats, target: Floats, *, half: int, regularisation: float) -> Floats:

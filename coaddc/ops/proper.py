@@ -22,9 +22,10 @@ from coaddc.model.assembly import Interpolant
 from coaddc.model.geom import Box
 from coaddc.model.psf import Floats
 from coaddc.ops.kernel_field import KernelField, field_of, nodes
-from coaddc.ops.match import WarpedPsf, centred, noise_gain
+from coaddc.ops.match import centred, noise_gain
 from coaddc.ops.noise import convolved_correlation, covariance_by_phase
 from coaddc.ops.pixel_map import PixelMap
+from coaddc.ops.warped_psf import WarpedPsf
 
 #: Added to the transforms of PSFs, 1 at frequency 0: where PSFs tell nothing, exposures count by their noise.
 FAINT = 3e-3

@@ -10,10 +10,10 @@ from coaddc.model.mask import bit, bits
 from coaddc.model.psf import Floats, Moffat
 from coaddc.model.wcs import Wcs
 from coaddc.ops.likelihood import PointSources, even_covariance, even_variance, likelihood, point_sources
-from coaddc.ops.match import WarpedPsf
 from coaddc.ops.noise import correlation
 from coaddc.ops.pixel_map import pixel_map
 from coaddc.ops.warp import warp
+from coaddc.ops.warped_psf import WarpedPsf
 from coaddc.sim.field import distorted_wcs, noise_field
 
 TRACT = Wcs.tan(ra=30.0, dec=-5.0, scale=0.2, x=500.0, y=400.0)

@@ -10,7 +10,8 @@ from coaddc.model.psf import Floats, GaussianMixture, Moffat, fwhm, stamp
 from coaddc.model.wcs import Wcs
 from coaddc.ops.coadd_psf import PsfInput, coadd_psf
 from coaddc.ops.kernel_field import KernelField
-from coaddc.ops.match import Matching, WarpedPsf, kernel_field, match
+from coaddc.ops.match import Matching, kernel_field, match
+from coaddc.ops.warped_psf import WarpedPsf
 
 TRACT = Wcs.tan(ra=30.0, dec=-5.0, scale=0.2, x=500.0, y=400.0)
 EXPOSURE = Wcs.tan(ra=30.01, dec=-5.002, scale=0.2, x=300.0, y=280.0)
