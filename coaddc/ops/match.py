@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from coaddc.kernels.finish import finish_matched
 from coaddc.model.geom import Box
 from coaddc.model.images import Warp
 from coaddc.model.mask import bit
 from coaddc.model.psf import Floats, Psf, stamp
 from coaddc.model.wcs import Wcs
-from coaddc.ops.convolver import Convolver, by_pieces, local
+from coaddc.ops.convolver import Convolver, Pieces, by_pieces, start
 from coaddc.ops.fourier import convolve
+from coaddc.ops.growing import Grower
 from coaddc.ops.kernel_field import KernelField, field_of, hats, nodes
 
 #: Pixels between places at which it is asked exactly what an exposure covers.
 NET = 64
-#: Whole numbers, or whether or not.
-Bits = TypeVar("Bits", np.int32, np.bool_)
 
 
 @dataclass(frozen=True)
@@ -217,46 +216,26 @@ def match(warp: Warp, kernels: KernelField, box: Box) -> Warp | None:
     box = box.clip(warp.box)
     if not box.area:
         return None
-    convolver = Convolver.of(kernels, box)
-    square = kernels.mean**2
+    there, convolver = warp.weight > 0, Convolver.of(kernels, box, 2)
+    own, square = convolver.kernels(kernels), kernels.mean**2
     spread = convolver.spectrum(square / square.sum())
+    bits = Grower.of(warp.mask, warp.box, kernels.core, convolver.side)
+    gone = Grower.of(~there, warp.box, kernels.edge, convolver.side, outside=1)
 
-    def piece(around: Warp, block: Box) -> Warp:
-        there = around.weight > 0
-        image, variance = (
-            convolver.transform(np.where(there, plane, 0)) for plane in (around.image, around.variance)
-        )
-        matched = local(convolver.terms(image, block), kernels.local(block))
-        noise = np.maximum(convolver.convolved(variance, spread, block), 0) * kernels.on(kernels.gain, block)
-        at = block.within(around.box)
-        bits = grow_bits(around.mask, kernels.core)[at] & ~bit("NO_DATA")
-        gone = grow_bits(~there, kernels.edge)[at]
-        return Warp(
-            block,
-            np.where(gone, 0, matched).astype(np.float32),
-            np.where(gone, 0, noise).astype(np.float32),
-            np.where(gone, bit("NO_DATA"), bits).astype(np.int32),
-            np.where(gone, 0, around.weight[at]).astype(np.float32),
-        )
+    def make(pieces: Pieces, made: Warp) -> None:
+        convolver.transform(warp.image, there, warp.box, pieces)
+        image = convolver.mean(own, pieces, 0)
+        convolver.vary(own, pieces, 0)
+        convolver.transform(warp.variance, there, warp.box, pieces)
+        variance = convolver.convolved(spread, convolver.weights(kernels.gain, pieces), 1)
+        for piece, *planes in zip(pieces, image, variance, strict=True):
+            finish_matched(
+                start(piece, made.box),
+                (planes[0], planes[1]),
+                (bits.grown(piece), gone.grown(piece).view(np.uint8)),
+                (warp.weight, *start(piece, warp.box)),
+                bit("NO_DATA"),
+                (made.image, made.variance, made.mask, made.weight),
+            )
 
-    return by_pieces(warp, box, kernels.half, piece)
-
-
-def grow_bits(mask: NDArray[Bits], radius: int) -> NDArray[Bits]:
-    """Return the bits of a mask, or-ed over squares of side 2 radius + 1.
-
-    Rows first, then columns; windows of doubling width are or-ed with themselves, shifted.
-    """
-    if not mask.any():
-        return mask
-    for axis in (0, 1):
-        grown = np.moveaxis(
-            np.pad(mask, [(radius, radius) if a == axis else (0, 0) for a in (0, 1)]), axis, 0
-        )
-        span, width = 1, 2 * radius + 1
-        while span < width:
-            step = min(span, width - span)
-            grown = grown[:-step] | grown[step:]
-            span += step
-        mask = np.moveaxis(grown, 0, axis)
-    return mask
+    return by_pieces(there, warp.box, box, kernels.half, make)
