@@ -67,7 +67,8 @@ def _take(plane: Floats, there: Flags, y: int, x: int, line: Floats) -> None:
     """Take a row, or part of one."""
     low, high = max(0, x), max(0, min(plane.shape[1], x + line.size))
     if y < 0 or y >= plane.shape[0] or low >= high:
-        line[:] = 0
+        for k in range(line.size):
+            line[k] = 0
     else:
         _select(plane[y, low:high], there[y, low:high], line[low - x : high - x])
 
@@ -136,13 +137,13 @@ def convolve(
         start = strip * columns * POINT
         _multiply(spectra[0], spectra[1], start, columns, work)
         inverse(work, start, columns, tables[1])
-    line = np.empty(rows * POINT, np.float32)
+    line, begin = np.empty(rows * POINT, np.float32), np.int64(0)  # a plain 0 would be a type of its own
     wide = max(results[0].shape[1], results[1].shape[1])
     for strip in range(wide // LANES):
-        _turn(work, strip * LANES * POINT, columns * POINT, line, 0, POINT * LANES, rows // LANES)
-        inverse(line, 0, rows, tables[0])
-        _collect(line, 0, strip * LANES, results[0], weights[0], weights[1], more)
-        _collect(line, LANES, strip * LANES, results[1], weights[2], weights[3], more)
+        _turn(work, strip * LANES * POINT, columns * POINT, line, begin, POINT * LANES, rows // LANES)
+        inverse(line, begin, rows, tables[0])
+        _collect(line, begin, strip * LANES, results[0], weights[0], weights[1], more)
+        _collect(line, begin + LANES, strip * LANES, results[1], weights[2], weights[3], more)
 
 
 @njit(**INNER)
@@ -170,7 +171,7 @@ def _collect(
     ny, nx = result.shape
     if x >= nx:
         return
-    flat, weights = result.ravel(), across.ravel()
+    flat, weights = result.reshape(ny * nx), across.reshape(across.size)
     for y in range(ny):
         weight = multiply(spread(along[y, 0]), load(weights, x))
         for c in range(1, along.shape[1]):

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from coaddc.kernels.lanes import INNER
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.int32]
 Flags = NDArray[np.uint8]
@@ -55,7 +57,7 @@ def finish_matched(
         _keep(weight[0][weight[1] + y, left : left + count], gone, made[3][row, line])
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _keep(values: Floats, gone: Flags, result: Floats) -> None:
     """Take values where there is something; 0 elsewhere."""
     for x in range(result.size):
@@ -63,7 +65,7 @@ def _keep(values: Floats, gone: Flags, result: Floats) -> None:
         result[x] = np.float32(0.0) if gone[x] else value
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _positive(values: Floats, gone: Flags, result: Floats) -> None:
     """Take values where there is something, and no negative ones; 0 elsewhere."""
     for x in range(result.size):
@@ -71,7 +73,7 @@ def _positive(values: Floats, gone: Flags, result: Floats) -> None:
         result[x] = np.float32(0.0) if gone[x] else value
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _mark(bits: Mask, gone: Flags, no_data: int, result: Mask) -> None:
     """Take bits where there is something; the bit of missing pixels elsewhere, and nowhere else."""
     missing, others = np.int32(no_data), np.int32(~no_data)
@@ -111,9 +113,9 @@ def finish_filtered(
         Output.
     """
     low, count = first[1], min(bits.shape[1], made[2].shape[1] - first[1])
-    norm, gain = np.empty(bits.shape[1], np.float32), np.empty(bits.shape[1], np.float32)
-    room, fit = np.empty_like(norm), np.empty_like(norm)
-    none, enough = np.empty(bits.shape[1], np.uint8), np.float32(parts[0])
+    lines, none = np.empty((4, bits.shape[1]), np.float32), np.empty(bits.shape[1], np.uint8)
+    norm, gain, fit, room = lines[0], lines[1], lines[2], lines[3]
+    enough = np.float32(parts[0])
     for y in range(bits.shape[0]):
         row, line, left = first[0] + y, slice(low, low + count), sums[3][y]
         _shape_row(shape, y, norm, gain, room)
@@ -124,19 +126,20 @@ def finish_filtered(
         _weigh(left, enough, (fit, norm, gain), np.float32(shape[3]), none, made[3][row, line])
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _shape_row(shape: Shape, y: int, norm: Floats, gain: Floats, room: Floats) -> None:
     """Find the sum of the squared PSF, and the gain, at the pixels of a row."""
     along, across, linear, _ = shape
     last = linear.size - 1
-    norm[:] = linear[last]
+    for x in range(norm.size):
+        norm[x] = linear[last]
     for i in range(last):
         _interpolate(along[i, y], across, room)
         _add_square(room, linear[i], norm)
     _interpolate(along[last, y], across, gain)
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _interpolate(along: Floats, across: Floats, line: Floats) -> None:
     for x in range(line.size):
         line[x] = along[0] * across[0, x]
@@ -146,13 +149,13 @@ def _interpolate(along: Floats, across: Floats, line: Floats) -> None:
             line[x] += weight * weights[x]
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _add_square(amplitude: Floats, linear: np.float32, norm: Floats) -> None:
     for x in range(norm.size):
         norm[x] += amplitude[x] * (amplitude[x] + linear)
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _judge(
     left: Floats, norm: Floats, bits: Mask, reject: int, enough: np.float32, fit: Floats, none: Flags
 ) -> None:
@@ -168,14 +171,14 @@ def _judge(
         none[x] = np.uint8(1) if few & clean else np.uint8(0)
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _divide(flux: Floats, fit: Floats, none: Flags, result: Floats) -> None:
     for x in range(result.size):
         value = flux[x] / fit[x]
         result[x] = np.float32(0.0) if none[x] else value
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _noise(noise: Floats, seen: Floats, gain: Floats, fit: Floats, none: Flags, result: Floats) -> None:
     """Find the variance, from the mean of the variance around."""
     for x in range(result.size):
@@ -184,7 +187,7 @@ def _noise(noise: Floats, seen: Floats, gain: Floats, fit: Floats, none: Flags, 
         result[x] = np.float32(0.0) if none[x] else value
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _flag(
     bits: Mask,
     left: Floats,
@@ -203,7 +206,7 @@ def _flag(
         result[x] = missing if none[x] else kept
 
 
-@njit(**_FAST)
+@njit(**INNER)
 def _weigh(
     left: Floats,
     enough: np.float32,

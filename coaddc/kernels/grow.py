@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from coaddc.kernels.lanes import INNER
+
 #: Whole numbers, or flags as bytes.
 Bits = TypeVar("Bits", np.int32, np.uint8)
 
@@ -36,45 +38,45 @@ def grow(
     result : (rows, columns)
         Output.
     """
-    width = 2 * radius + 1
-    lines = np.zeros((2, result.shape[1] + 2 * radius), mask.dtype)
-    left, right = first[1] - radius, first[1] - radius + lines.shape[1]
-    low, high = max(0, left), max(0, left, min(mask.shape[1], right))
-    part = low > left or high < right
+    columns = result.shape[1] + 2 * radius
+    line, room = np.empty(columns, mask.dtype), np.empty(columns, mask.dtype)
+    ends = np.empty((2 * radius + 1, result.shape[1]), mask.dtype)
+    left = first[1] - radius
+    low, high = max(0, left), max(0, left, min(mask.shape[1], left + columns))
+    part = low > left or high < left + columns
     for y in range(rows.shape[0]):
         row = first[0] - radius + y
         if row < 0 or row >= mask.shape[0]:
-            rows[y] = outside
+            _fill(rows[y], outside)
         elif part or _any(mask[row, low:high]):
             if part:
-                lines[0] = outside
-            lines[0, low - left : high - left] = mask[row, low:high]
-            _widen(lines, width, rows[y])
+                _fill(line, outside)
+            _copy(mask[row, low:high], line[low - left : high - left])
+            _widen(line, room, radius, rows[y])
         else:
-            rows[y] = 0
-    _down(rows, width, result)
+            _fill(rows[y], 0)
+    _down(rows, ends, line, result)
 
 
-@njit(nogil=True, cache=True)
-def _down(rows: NDArray[Bits], width: int, result: NDArray[Bits]) -> None:
-    """Or every so many rows that follow each other.
+@njit(**INNER)
+def _down(rows: NDArray[Bits], ends: NDArray[Bits], begin: NDArray[Bits], result: NDArray[Bits]) -> None:
+    """Or every so many rows that follow each other, as many as there are ends.
 
     A window is the end of one block of so many rows and the beginning of the next (van Herk 1992): that takes
     as long however many there are.
     """
-    ny, nx = result.shape
-    ends, begin = np.empty((width, nx), rows.dtype), np.empty_like(rows[0])
+    ny, width = result.shape[0], ends.shape[0]
     for first in range(0, ny, width):
-        ends[width - 1] = rows[first + width - 1]
+        _copy(rows[first + width - 1], ends[width - 1])
         for i in range(width - 2, -1, -1):
             _or(rows[first + i], ends[i + 1], ends[i])
-        result[first] = ends[0]
-        begin[:] = 0
+        _copy(ends[0], result[first])
+        _fill(begin, 0)
         for i in range(1, min(width, ny - first)):
             _join(rows[first + width + i - 1], ends[i], begin, result[first + i])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _join(row: NDArray[Bits], end: NDArray[Bits], begin: NDArray[Bits], result: NDArray[Bits]) -> None:
     """Or a row into the beginning, and that with an end."""
     for x in range(row.size):
@@ -83,21 +85,19 @@ def _join(row: NDArray[Bits], end: NDArray[Bits], begin: NDArray[Bits], result: 
         result[x] = bits | end[x]
 
 
-@njit(nogil=True, cache=True)
-def _widen(lines: NDArray[Bits], width: int, result: NDArray[Bits]) -> None:
-    """Or all windows of a line; the second line is room to work in.
-
-    Windows of doubling width are or-ed with themselves, shifted.
-    """
-    span, now, size = 1, 0, lines.shape[1]
+@njit(**INNER)
+def _widen(line: NDArray[Bits], room: NDArray[Bits], radius: int, result: NDArray[Bits]) -> None:
+    """Or all windows of a line, by windows of doubling width with themselves, shifted."""
+    span, width, size = 1, 2 * radius + 1, line.size
     while span < width:
         step = min(span, width - span)
-        _or(lines[now, : size - step], lines[now, step:], lines[1 - now, : size - step])
-        span, now = span + step, 1 - now
-    result[:] = lines[now, : result.size]
+        _or(line[: size - step], line[step:], room[: size - step])
+        line, room = room, line
+        span += step
+    _copy(line[: result.size], result)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _any(row: NDArray[Bits]) -> bool:
     found = 0
     for x in range(row.size):
@@ -105,8 +105,20 @@ def _any(row: NDArray[Bits]) -> bool:
     return found != 0
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _or(a: NDArray[Bits], b: NDArray[Bits], result: NDArray[Bits]) -> None:
     """Or two rows into a third, which must not be one of them: else nothing is done eight at a time."""
     for x in range(result.size):
         result[x] = a[x] | b[x]
+
+
+@njit(**INNER)
+def _copy(row: NDArray[Bits], result: NDArray[Bits]) -> None:
+    for x in range(result.size):
+        result[x] = row[x]
+
+
+@njit(**INNER)
+def _fill(row: NDArray[Bits], bits: int) -> None:
+    for x in range(row.size):
+        row[x] = bits
