@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy
@@ -16,7 +17,6 @@ from coaddc.model.mask import bit
 from coaddc.model.psf import Floats, Psf, stamp
 from coaddc.model.wcs import Wcs
 from coaddc.ops.convolver import Convolver, Pieces, by_pieces, start
-from coaddc.ops.fourier import convolve
 from coaddc.ops.growing import Grower
 from coaddc.ops.kernel_field import KernelField, field_of, hats, nodes
 
@@ -104,30 +104,6 @@ def _net(places: Floats) -> Floats:
     return np.linspace(places[0], places[-1], cells + 1)
 
 
-def matching_kernel(source: Floats, target: Floats, *, half: int, regularisation: float) -> Floats:
-    """Return the kernel that turns one PSF into another.
-
-    The regularised quotient of their Fourier transforms, T P* / (|P|**2 + r max |P|**2), cut to its size and
-    scaled to sum 1.
-
-    Parameters
-    ----------
-    source, target : (n, n)
-        Centred stamps, n odd.
-    half
-        The kernel is (2 half + 1) square.
-    regularisation
-        r.
-    """
-    n = scipy.fft.next_fast_len(source.shape[0] + 2 * half + 1, real=True)
-    p, t = (scipy.fft.rfft2(centred(image, n)) for image in (source, target))
-    power = np.abs(p) ** 2
-    kernel = scipy.fft.irfft2(t * np.conj(p) / (power + regularisation * power.max()), (n, n))
-    cut = np.roll(kernel, (half, half), (0, 1))[: 2 * half + 1, : 2 * half + 1]
-    result: Floats = cut / cut.sum()
-    return result
-
-
 def centred(image: Floats, n: int) -> Floats:
     """Put a centred stamp into an (n, n) array with its middle on the first pixel."""
     half = image.shape[0] // 2
@@ -149,7 +125,7 @@ class Matching:
     cell
         They are solved at multiples of this many tract pixels, whatever the box.
     regularisation
-        See `matching_kernel`.
+        r of `kernel`.
     """
 
     target: Psf
@@ -163,9 +139,32 @@ class Matching:
         return self.half + int(np.ceil(self.target.radius / 2.0))
 
     def kernel(self, source: Floats) -> Floats:
-        """Return the kernel for a PSF stamp of half-width `reach`."""
+        """Return the kernel that turns a PSF, a centred stamp of half-width `reach`, into the target.
+
+        The regularised quotient of their Fourier transforms, T P* / (|P|**2 + r max |P|**2), cut to its
+        size and scaled to sum 1.
+        """
+        half, n = self.half, self._size
+        p = scipy.fft.rfft2(centred(source, n))
+        power = p.real**2 + p.imag**2
+        kernel = scipy.fft.irfft2(
+            self._wanted * np.conj(p) / (power + self.regularisation * power.max()), (n, n)
+        )
+        cut = np.roll(kernel, (half, half), (0, 1))[: 2 * half + 1, : 2 * half + 1]
+        result: Floats = cut / cut.sum()
+        return result
+
+    @property
+    def _size(self) -> int:
+        """Rows and columns of the Fourier transforms."""
+        return scipy.fft.next_fast_len(2 * self.reach + 2 * self.half + 2, real=True)
+
+    @cached_property
+    def _wanted(self) -> NDArray[np.complex128]:
+        """Transform of the target, the same for all sources."""
         wanted = stamp(self.target, x=0.0, y=0.0, half=self.reach)
-        return matching_kernel(source, wanted, half=self.half, regularisation=self.regularisation)
+        result: NDArray[np.complex128] = scipy.fft.rfft2(centred(wanted, self._size))
+        return result
 
 
 def kernel_field(source: WarpedPsf, matching: Matching, box: Box, correlation: Floats) -> KernelField:
@@ -190,9 +189,24 @@ def kernel_field(source: WarpedPsf, matching: Matching, box: Box, correlation: F
 
 
 def noise_gain(kernel: Floats, correlation: Floats) -> float:
-    """Return the variance of a pixel after convolution over that before, for noise of this correlation."""
-    both = convolve(correlation, convolve(kernel, kernel[::-1, ::-1]))
-    return float(both.flat[both.size // 2])
+    """Return the variance of a pixel after convolution over that before, for noise of this correlation.
+
+    The kernel correlated with itself, times the correlation, summed over all lags; that is, by Parseval, the
+    mean over frequencies of the product of their powers.
+
+    Parameters
+    ----------
+    kernel : (n, n)
+        Any.
+    correlation : (k, k)
+        The same if turned by 180 degrees, k odd; 0 beyond.
+    """
+    side = correlation.shape[0]
+    n = scipy.fft.next_fast_len(max(kernel.shape[0] + side // 2, side), real=True)  # no lag wraps around
+    spectrum, noise = scipy.fft.rfft2(kernel, (n, n)), scipy.fft.rfft2(centred(correlation, n)).real
+    power = (spectrum.real**2 + spectrum.imag**2) * noise
+    power[:, 1 : (n + 1) // 2] *= 2.0  # they stand for their mirrors too
+    return float(power.sum()) / n**2
 
 
 def match(warp: Warp, kernels: KernelField, box: Box) -> Warp | None:
