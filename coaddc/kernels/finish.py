@@ -24,6 +24,21 @@ _FAST = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
 @njit(**_FAST)
+def find_good(weight: Floats, mask: Mask, reject: int, good: Flags, whole: Floats) -> None:
+    """Find the pixels that have data and no bit that rejects them: flags, and 1 for each pixel or 0."""
+    for y in range(weight.shape[0]):
+        _find_good_row(weight[y], mask[y], np.int32(reject), good[y], whole[y])
+
+
+@njit(**INNER)
+def _find_good_row(weight: Floats, mask: Mask, reject: np.int32, good: Flags, whole: Floats) -> None:
+    for x in range(weight.size):
+        fine = (weight[x] > np.float32(0.0)) & ((mask[x] & reject) == 0)
+        good[x] = np.uint8(1) if fine else np.uint8(0)
+        whole[x] = np.float32(1.0) if fine else np.float32(0.0)
+
+
+@njit(**_FAST)
 def finish_matched(
     first: tuple[int, int],
     convolved: tuple[Floats, Floats],

@@ -109,13 +109,12 @@ class Convolver:
         Its last pixel lies on the first point. What it convolves begins half a kernel before the piece: so
         the piece comes out at the first point, and what wraps around lies behind it.
         """
-        padded = np.zeros(self.size)
-        ny, nx = kernel.shape
-        padded[:ny, :nx] = kernel / padded.size
-        padded = np.roll(padded, (1 - ny, 1 - nx), (0, 1))
+        padded = np.zeros(self.size, np.float32)
+        rows, columns = (np.arange(1 - n, 1) for n in kernel.shape)
+        padded[rows[:, None], columns] = kernel / padded.size
         whole = Box.of_shape(self.size)
         there, pieces = np.ones(self.size, np.bool_), (whole.grow(-self.half),)
-        return self.transform(padded.astype(np.float32), there, whole, pieces).copy()
+        return self.transform(padded, there, whole, pieces).copy()
 
     def transform(self, plane: Image, there: NDArray[np.bool_], box: Box, pieces: Pieces) -> Spectrum:
         """Return the transform of pieces and what surrounds them, in place of the one before.

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from coaddc.kernels.finish import finish_filtered
+from coaddc.kernels.finish import find_good, finish_filtered
 from coaddc.kernels.phase_gain import divide_by_phase_gain
 from coaddc.model.assembly import Interpolant
 from coaddc.model.geom import Box
@@ -174,12 +174,14 @@ def likelihood(warp: Warp, variance: Image, sources: PointSources, box: Box, rej
         that reject them, or NO_DATA and weight 0.
     """
     box = box.clip(warp.box)
-    if not box.area or not (warp.weight > 0).any():
+    there = warp.weight > 0
+    if not box.area or not there.any():
         return None
-    there, convolver = warp.weight > 0, Convolver.of(sources.shape, box, 4)
-    good = there & ((warp.mask & reject) == 0)
+    convolver = Convolver.of(sources.shape, box, 4)
+    good, whole = np.empty(there.shape, np.bool_), np.empty(there.shape, np.float32)
+    find_good(warp.weight, warp.mask, reject, good.view(np.uint8), whole)
     shapes, energies = convolver.kernels(sources.shape), convolver.kernels(sources.energy)
-    ones, most, squares = np.ones(good.shape, np.float32), float(warp.weight.max()), sources.squares
+    most, squares = float(warp.weight.max()), sources.squares
     bits = Grower.of(warp.mask, warp.box, sources.energy.core, convolver.side)
     varying, flags = sources.varying, (reject, bit("NO_DATA"), bit("REJECTED"))
 
@@ -189,7 +191,7 @@ def likelihood(warp: Warp, variance: Image, sources: PointSources, box: Box, rej
         convolver.vary(shapes, pieces, 0)
         convolver.transform(variance, good, warp.box, pieces)
         noise = convolver.mean(energies, pieces, 1)
-        convolver.transform(ones, good, warp.box, pieces)
+        convolver.transform(whole, good, warp.box, pieces)
         seen = convolver.mean(energies, pieces, 2)
         left = convolver.copied(pieces, 2, 3)
         convolver.vary(energies, pieces, 3)
