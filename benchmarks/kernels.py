@@ -24,7 +24,6 @@ from measure import markdown, tell
 from numba import njit
 from phases import Clock
 from programs import machine, run_swarp
-from scipy import fft
 
 import coaddc.ops.section as sections
 import coaddc.ops.warp as warping
@@ -35,6 +34,7 @@ from coaddc.model.images import Warp
 from coaddc.model.mask import bit, bits
 from coaddc.model.psf import GaussianMixture, Moffat
 from coaddc.model.wcs import Wcs
+from coaddc.ops.convolver import Convolver
 from coaddc.ops.interpolant import interpolant_1d
 from coaddc.ops.likelihood import likelihood, point_sources
 from coaddc.ops.match import Matching, kernel_field, match
@@ -262,18 +262,20 @@ def convolution_rows(rounds: int) -> Iterator[Row]:
     white = np.ones((1, 1))
     kernels = kernel_field(source, Matching(GaussianMixture.of_fwhm(5.5), HALF, 256, 1e-6), box, white)
     sources = point_sources(source, box, white, half=HALF, cell=256)
+    convolver = Convolver.of(kernels, box, 1)
     (warp,) = stacked_warps(1)
     reject = bits(StackSection().reject)
     for name, transforms, function in (
-        ("match to a PSF", 3 + len(kernels.components), lambda: match(warp, kernels, box)),
+        ("match to a PSF", 4 + len(kernels.components), lambda: match(warp, kernels, box)),
         (
             "filter for point sources",
             6 + len(sources.shape.components) + len(sources.energy.components),
             lambda: likelihood(warp, warp.variance, sources, box, reject),
         ),
     ):
-        side = fft.next_fast_len(256 + 2 * HALF, real=True)
-        operations = transforms * 2.5 * np.log2(side**2) * (side / 256) ** 2
+        wide, piece = convolver.size, convolver.side
+        points = wide[0] * wide[1]
+        operations = transforms * 2.5 * np.log2(points) * points / (piece[0] * piece[1])
         yield Row(
             f"{name}, {transforms} transforms", quickest(function, rounds), box.area, 2 * WARP, operations
         )

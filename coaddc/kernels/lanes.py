@@ -117,6 +117,16 @@ def add(_: Any, a: Any, b: Any) -> Emitted:
 
 
 @intrinsic
+def subtract(_: Any, a: Any, b: Any) -> Emitted:
+    """Return a - b."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fsub(*arguments)
+
+    return _LANES(_LANES, _LANES), emit
+
+
+@intrinsic
 def multiply(_: Any, a: Any, b: Any) -> Emitted:
     """Return a b."""
 
@@ -154,6 +164,25 @@ def total(_: Any, lanes: Any) -> Emitted:
 
 
 @intrinsic
+def turn(_: Any, array: Any, at: Any, step: Any, result: Any, to: Any, stride: Any) -> Emitted:
+    """Turn rows into columns: ``result[to + i stride + j] = array[at + j step + i]``, i and j below LANES."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, at, step, target, to, stride = arguments
+        kinds = signature.args
+        rows = []
+        for i in range(LANES):
+            first = builder.add(at, builder.mul(step, step.type(i)))
+            rows.append(builder.load(_place(context, builder, kinds[0], (source, first), _FLOATS), align=4))
+        for i, row in enumerate(_turned(builder, rows)):
+            first = builder.add(to, builder.mul(stride, stride.type(i)))
+            builder.store(row, _place(context, builder, kinds[3], (target, first), _FLOATS), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64, result, types.int64, types.int64), emit
+
+
+@intrinsic
 def count_equal(_: Any, array: Any, at: Any) -> Emitted:
     """Return how many of the int32 ``array[at : at + LANES]`` equal the first, up to the first other."""
 
@@ -172,6 +201,22 @@ def _place(context: Any, builder: Any, array: Any, arguments: Any, vector: Any) 
     """Return the address of an array's element."""
     data = context.make_array(array)(context, builder, arguments[0]).data
     return builder.bitcast(builder.gep(data, [arguments[1]]), vector.as_pointer())
+
+
+def _turned(builder: Any, rows: list[Any]) -> list[Any]:
+    """Return the columns of as many rows as there are lanes: blocks of 1, 2, 4 are swapped across."""
+    size = 1
+    while size < LANES:
+        low = [lane // size % 2 * LANES + lane - lane // size % 2 * size for lane in range(LANES)]
+        made = list(rows)
+        for i in range(LANES):
+            if i // size % 2 == 0:
+                pair = rows[i], rows[i + size]
+                made[i] = builder.shuffle_vector(*pair, ir.Constant(_INTS, low))
+                high = ir.Constant(_INTS, [which + size for which in low])
+                made[i + size] = builder.shuffle_vector(*pair, high)
+        rows, size = made, 2 * size
+    return rows
 
 
 def _spread(builder: Any, number: Any, vector: Any) -> Any:

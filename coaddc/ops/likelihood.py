@@ -8,23 +8,25 @@ add; so the mean of the images Psi / Phi with weights Phi is the fit to all expo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coaddc.kernels.finish import find_good, finish_filtered
 from coaddc.kernels.phase_gain import divide_by_phase_gain
 from coaddc.model.assembly import Interpolant
 from coaddc.model.geom import Box
-from coaddc.model.images import Image, Mask, Warp
+from coaddc.model.images import Image, Warp
 from coaddc.model.mask import bit
 from coaddc.model.psf import Floats
-from coaddc.ops.convolver import Convolver, by_pieces, local, placed
+from coaddc.ops.convolver import Convolver, Pieces, by_pieces, placed, start
 from coaddc.ops.fourier import convolve
+from coaddc.ops.growing import Grower
 from coaddc.ops.interpolant import interpolant_1d
 from coaddc.ops.kernel_field import KernelField, field_of, nodes
-from coaddc.ops.match import grow_bits, noise_gain
+from coaddc.ops.match import noise_gain
 from coaddc.ops.pixel_map import PixelMap
 from coaddc.ops.warped_psf import WarpedPsf
 
@@ -70,13 +72,17 @@ class PointSources:
         """Phi over 1 / sigma**2 of a pixel, for the mean PSF."""
         return float((self.shape.mean**2).sum()) / self.gain
 
-    def norm(self, amplitudes: list[Image]) -> Image:
-        """Return sum(phi**2) at the pixels of a box, from the `local` amplitudes of the shape there."""
+    @property
+    def varying(self) -> Floats:
+        """Amplitudes of the components of the shape, and its gain, on the grid: (m + 1, r, c)."""
+        return np.concatenate([np.moveaxis(self.shape.amplitudes, -1, 0), self.shape.gain[None]])
+
+    @property
+    def squares(self) -> NDArray[np.float32]:
+        """What makes sum(phi**2) of amplitudes a: sum(a**2 + squares[:-1] a) + squares[-1]."""
         mean = self.shape.mean
-        norm = np.full(amplitudes[0].shape if amplitudes else (1, 1), (mean**2).sum(), np.float32)
-        for amplitude, component in zip(amplitudes, self.shape.components, strict=True):  # orthonormal
-            norm += amplitude * (amplitude + np.float32(2.0 * (mean * component).sum()))
-        return norm
+        mixed = 2.0 * np.tensordot(self.shape.components, mean, axes=2)  # components are orthonormal
+        return np.append(mixed, (mean**2).sum()).astype(np.float32)
 
 
 def point_sources(source: WarpedPsf, box: Box, covariance: Floats, *, half: int, cell: int) -> PointSources:
@@ -96,7 +102,8 @@ def point_sources(source: WarpedPsf, box: Box, covariance: Floats, *, half: int,
         They are made at multiples of this many tract pixels.
     """
     ys, xs = nodes(box.y0, box.y1, cell), nodes(box.x0, box.x1, cell)
-    stamps = np.array([source.part(y=y, x=x, half=half) for y in ys for x in xs])
+    y, x = (places.ravel() for places in np.meshgrid(ys, xs, indexing="ij"))
+    stamps = source.parts(y=y, x=x, half=half)
     power = (stamps**2).sum(axis=(1, 2), keepdims=True)
     gain = np.array([noise_gain(s, covariance) for s in stamps]) / power[:, 0, 0]
     kernels = stamps[:, ::-1, ::-1]
@@ -169,43 +176,40 @@ def likelihood(warp: Warp, variance: Image, sources: PointSources, box: Box, rej
         that reject them, or NO_DATA and weight 0.
     """
     box = box.clip(warp.box)
-    if not box.area or not (warp.weight > 0).any():
+    there = warp.weight > 0
+    if not box.area or not there.any():
         return None
-    shape, energy = Convolver.of(sources.shape, box), Convolver.of(sources.energy, box)
-    most = float(warp.weight.max())
+    convolver = Convolver.of(sources.shape, box, 4)
+    good, whole = np.empty(there.shape, np.bool_), np.empty(there.shape, np.float32)
+    find_good(warp.weight, warp.mask, reject, good.view(np.uint8), whole)
+    shapes, energies = convolver.kernels(sources.shape), convolver.kernels(sources.energy)
+    most, squares = float(warp.weight.max()), sources.squares
+    bits = Grower.of(warp.mask, warp.box, sources.energy.core, convolver.side)
+    varying, flags = sources.varying, (reject, bit("NO_DATA"), bit("REJECTED"))
 
-    def piece(around: Warp, block: Box) -> Warp:
-        good = (around.weight > 0) & ((around.mask & reject) == 0)
-        image, noise = (shape.transform(np.where(good, p, 0)) for p in (around.image, around.variance))
-        seen = energy.terms(energy.transform(good), block)
-        left = np.clip(local(seen, sources.energy.local(block)), 0.0, 1.0)
-        amplitudes = sources.shape.local(block)
-        norm = sources.norm(amplitudes)
-        fit = np.maximum(left, 1e-6) * norm
-        gain = sources.shape.on(sources.shape.gain, block)
-        flux = local(shape.terms(image, block), amplitudes) / fit
-        mean = np.maximum(energy.convolved(noise, energy.spectra[0], block), 0) / np.maximum(seen[0], 1e-3)
-        given = np.where(left >= ENOUGH, fit, norm) / gain * most
-        mask, none = _mask(around, left, sources.energy.core, block, reject)
-        return Warp(
-            block,
-            np.where(none, 0, flux).astype(np.float32),
-            np.where(none, 0, gain * mean / fit).astype(np.float32),
-            mask,
-            np.where(none, 0, given).astype(np.float32),
-        )
+    def make(pieces: Pieces, made: Warp) -> None:
+        convolver.transform(warp.image, good, warp.box, pieces)
+        flux = convolver.mean(shapes, pieces, 0)
+        convolver.vary(shapes, pieces, 0)
+        convolver.transform(variance, good, warp.box, pieces)
+        noise = convolver.mean(energies, pieces, 1)
+        convolver.transform(whole, good, warp.box, pieces)
+        seen = convolver.mean(energies, pieces, 2)
+        left = convolver.copied(pieces, 2, 3)
+        convolver.vary(energies, pieces, 3)
+        weights = convolver.weights(varying, pieces)
+        for piece, shape, *sums in zip(pieces, weights, flux, noise, seen, left, strict=True):
+            finish_filtered(
+                start(piece, made.box),
+                (sums[0], sums[1], sums[2], sums[3]),
+                (*shape, squares, most),
+                bits.grown(piece),
+                flags,
+                (ENOUGH, WHOLE),
+                (made.image, made.variance, made.mask, made.weight),
+            )
 
-    return by_pieces(replace(warp, variance=variance), box, sources.half, piece)
-
-
-def _mask(around: Warp, left: Image, core: int, block: Box, reject: int) -> tuple[Mask, NDArray[np.bool_]]:
-    """Return the mask, and where there is nothing to give."""
-    bits = grow_bits(around.mask, core)[block.within(around.box)] & ~bit("NO_DATA")
-    few = left < ENOUGH
-    none = few & ((bits & reject) == 0)
-    rejected = np.where(left < WHOLE, bit("REJECTED"), 0)
-    mask = np.where(few, bits, (bits & ~reject) | rejected)
-    return np.where(none, bit("NO_DATA"), mask).astype(np.int32), none
+    return by_pieces(there, warp.box, box, sources.half, make)
 
 
 @dataclass(frozen=True)

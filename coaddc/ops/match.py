@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cached_property
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from coaddc.kernels.finish import finish_matched
 from coaddc.model.geom import Box
 from coaddc.model.images import Warp
 from coaddc.model.mask import bit
 from coaddc.model.psf import Floats, Psf, stamp
-from coaddc.ops.convolver import Convolver, by_pieces, local
-from coaddc.ops.fourier import convolve
+from coaddc.ops.convolver import Convolver, Pieces, by_pieces, start
+from coaddc.ops.growing import Grower
 from coaddc.ops.kernel_field import KernelField, field_of, nodes
 from coaddc.ops.warped_psf import WarpedPsf
-
-#: Whole numbers, or whether or not.
-Bits = TypeVar("Bits", np.int32, np.bool_)
-
-
-def matching_kernel(source: Floats, target: Floats, *, half: int, regularisation: float) -> Floats:
-    """Return the kernel that turns one PSF into another.
-
-    The regularised quotient of their Fourier transforms, T P* / (|P|**2 + r max |P|**2), cut to its size and
-    scaled to sum 1.
-
-    Parameters
-    ----------
-    source, target : (n, n)
-        Centred stamps, n odd.
-    half
-        The kernel is (2 half + 1) square.
-    regularisation
-        r.
-    """
-    n = scipy.fft.next_fast_len(source.shape[0] + 2 * half + 1, real=True)
-    p, t = (scipy.fft.rfft2(centred(image, n)) for image in (source, target))
-    power = np.abs(p) ** 2
-    kernel = scipy.fft.irfft2(t * np.conj(p) / (power + regularisation * power.max()), (n, n))
-    cut = np.roll(kernel, (half, half), (0, 1))[: 2 * half + 1, : 2 * half + 1]
-    result: Floats = cut / cut.sum()
-    return result
 
 
 def centred(image: Floats, n: int) -> Floats:
@@ -67,7 +41,7 @@ class Matching:
     cell
         They are solved at multiples of this many tract pixels, whatever the box.
     regularisation
-        See `matching_kernel`.
+        r of `kernel`.
     """
 
     target: Psf
@@ -81,9 +55,32 @@ class Matching:
         return self.half + int(np.ceil(self.target.radius / 2.0))
 
     def kernel(self, source: Floats) -> Floats:
-        """Return the kernel for a PSF stamp of half-width `reach`."""
+        """Return the kernel that turns a PSF, a centred stamp of half-width `reach`, into the target.
+
+        The regularised quotient of their Fourier transforms, T P* / (|P|**2 + r max |P|**2), cut to its
+        size and scaled to sum 1.
+        """
+        half, n = self.half, self._size
+        p = scipy.fft.rfft2(centred(source, n))
+        power = p.real**2 + p.imag**2
+        kernel = scipy.fft.irfft2(
+            self._wanted * np.conj(p) / (power + self.regularisation * power.max()), (n, n)
+        )
+        cut = np.roll(kernel, (half, half), (0, 1))[: 2 * half + 1, : 2 * half + 1]
+        result: Floats = cut / cut.sum()
+        return result
+
+    @property
+    def _size(self) -> int:
+        """Rows and columns of the Fourier transforms."""
+        return scipy.fft.next_fast_len(2 * self.reach + 2 * self.half + 2, real=True)
+
+    @cached_property
+    def _wanted(self) -> NDArray[np.complex128]:
+        """Transform of the target, the same for all sources."""
         wanted = stamp(self.target, x=0.0, y=0.0, half=self.reach)
-        return matching_kernel(source, wanted, half=self.half, regularisation=self.regularisation)
+        result: NDArray[np.complex128] = scipy.fft.rfft2(centred(wanted, self._size))
+        return result
 
 
 def kernel_field(source: WarpedPsf, matching: Matching, box: Box, correlation: Floats) -> KernelField:
@@ -102,15 +99,31 @@ def kernel_field(source: WarpedPsf, matching: Matching, box: Box, correlation: F
     """
     ys, xs = nodes(box.y0, box.y1, matching.cell), nodes(box.x0, box.x1, matching.cell)
     half = matching.reach
-    kernels = np.array([matching.kernel(source.stamp(y=y, x=x, half=half)) for y in ys for x in xs])
+    y, x = (places.ravel() for places in np.meshgrid(ys, xs, indexing="ij"))
+    kernels = np.array([matching.kernel(stamp) for stamp in source.stamps(y=y, x=x, half=half)])
     gain = np.array([noise_gain(kernel, correlation) for kernel in kernels])
     return field_of(kernels, gain, ys, xs)
 
 
 def noise_gain(kernel: Floats, correlation: Floats) -> float:
-    """Return the variance of a pixel after convolution over that before, for noise of this correlation."""
-    both = convolve(correlation, convolve(kernel, kernel[::-1, ::-1]))
-    return float(both.flat[both.size // 2])
+    """Return the variance of a pixel after convolution over that before, for noise of this correlation.
+
+    The kernel correlated with itself, times the correlation, summed over all lags; that is, by Parseval, the
+    mean over frequencies of the product of their powers.
+
+    Parameters
+    ----------
+    kernel : (n, n)
+        Any.
+    correlation : (k, k)
+        The same if turned by 180 degrees, k odd; 0 beyond.
+    """
+    side = correlation.shape[0]
+    n = scipy.fft.next_fast_len(max(kernel.shape[0] + side // 2, side), real=True)  # no lag wraps around
+    spectrum, noise = scipy.fft.rfft2(kernel, (n, n)), scipy.fft.rfft2(centred(correlation, n)).real
+    power = (spectrum.real**2 + spectrum.imag**2) * noise
+    power[:, 1 : (n + 1) // 2] *= 2.0  # they stand for their mirrors too
+    return float(power.sum()) / n**2
 
 
 def match(warp: Warp, kernels: KernelField, box: Box) -> Warp | None:
@@ -134,46 +147,26 @@ def match(warp: Warp, kernels: KernelField, box: Box) -> Warp | None:
     box = box.clip(warp.box)
     if not box.area:
         return None
-    convolver = Convolver.of(kernels, box)
-    square = kernels.mean**2
+    there, convolver = warp.weight > 0, Convolver.of(kernels, box, 2)
+    own, square = convolver.kernels(kernels), kernels.mean**2
     spread = convolver.spectrum(square / square.sum())
+    bits = Grower.of(warp.mask, warp.box, kernels.core, convolver.side)
+    gone = Grower.of(~there, warp.box, kernels.edge, convolver.side, outside=1)
 
-    def piece(around: Warp, block: Box) -> Warp:
-        there = around.weight > 0
-        image, variance = (
-            convolver.transform(np.where(there, plane, 0)) for plane in (around.image, around.variance)
-        )
-        matched = local(convolver.terms(image, block), kernels.local(block))
-        noise = np.maximum(convolver.convolved(variance, spread, block), 0) * kernels.on(kernels.gain, block)
-        at = block.within(around.box)
-        bits = grow_bits(around.mask, kernels.core)[at] & ~bit("NO_DATA")
-        gone = grow_bits(~there, kernels.edge)[at]
-        return Warp(
-            block,
-            np.where(gone, 0, matched).astype(np.float32),
-            np.where(gone, 0, noise).astype(np.float32),
-            np.where(gone, bit("NO_DATA"), bits).astype(np.int32),
-            np.where(gone, 0, around.weight[at]).astype(np.float32),
-        )
+    def make(pieces: Pieces, made: Warp) -> None:
+        convolver.transform(warp.image, there, warp.box, pieces)
+        image = convolver.mean(own, pieces, 0)
+        convolver.vary(own, pieces, 0)
+        convolver.transform(warp.variance, there, warp.box, pieces)
+        variance = convolver.convolved(spread, convolver.weights(kernels.gain, pieces), 1)
+        for piece, *planes in zip(pieces, image, variance, strict=True):
+            finish_matched(
+                start(piece, made.box),
+                (planes[0], planes[1]),
+                (bits.grown(piece), gone.grown(piece).view(np.uint8)),
+                (warp.weight, *start(piece, warp.box)),
+                bit("NO_DATA"),
+                (made.image, made.variance, made.mask, made.weight),
+            )
 
-    return by_pieces(warp, box, kernels.half, piece)
-
-
-def grow_bits(mask: NDArray[Bits], radius: int) -> NDArray[Bits]:
-    """Return the bits of a mask, or-ed over squares of side 2 radius + 1.
-
-    Rows first, then columns; windows of doubling width are or-ed with themselves, shifted.
-    """
-    if not mask.any():
-        return mask
-    for axis in (0, 1):
-        grown = np.moveaxis(
-            np.pad(mask, [(radius, radius) if a == axis else (0, 0) for a in (0, 1)]), axis, 0
-        )
-        span, width = 1, 2 * radius + 1
-        while span < width:
-            step = min(span, width - span)
-            grown = grown[:-step] | grown[step:]
-            span += step
-        mask = np.moveaxis(grown, 0, axis)
-    return mask
+    return by_pieces(there, warp.box, box, kernels.half, make)

@@ -14,7 +14,9 @@ from coaddc.kernels.lanes import (
     multiply_add,
     spread,
     store,
+    subtract,
     total,
+    turn,
 )
 
 RNG = np.random.default_rng(5)
@@ -37,6 +39,34 @@ def _first(numbers: np.ndarray, at: int, count: int, result: np.ndarray) -> None
 @njit
 def _count(numbers: np.ndarray, at: int) -> int:
     return count_equal(numbers, at)
+
+
+@njit
+def _difference(numbers: np.ndarray, result: np.ndarray) -> None:
+    store(subtract(load(numbers, 1), load(numbers, 9)), result, 0)
+
+
+@njit
+def _turn(numbers: np.ndarray, at: int, step: int, result: np.ndarray, to: int, stride: int) -> None:
+    turn(numbers, at, step, result, to, stride)
+
+
+def test_one_is_taken_from_the_other() -> None:
+    result = np.zeros(LANES, np.float32)
+    _difference(NUMBERS, result)
+    np.testing.assert_array_equal(result, NUMBERS[1:9] - NUMBERS[9:17])
+
+
+@pytest.mark.parametrize(("step", "stride"), [(LANES, LANES), (11, 9), (16, 8)])
+def test_rows_become_columns_and_nothing_else_is_stored(step: int, stride: int) -> None:
+    numbers = RNG.normal(0.0, 1.0, 150).astype(np.float32)
+    result = np.full(150, np.float32(-7.0))
+    _turn(numbers, 3, step, result, 2, stride)
+    expected = np.full(150, np.float32(-7.0))
+    for i in range(LANES):
+        for j in range(LANES):
+            expected[2 + i * stride + j] = numbers[3 + j * step + i]
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_each_lane_is_worked_on_alike_and_nothing_else_is_stored() -> None:

@@ -10,7 +10,7 @@ from coaddc.model.psf import Floats, GaussianMixture, Moffat, fwhm, stamp
 from coaddc.model.wcs import Wcs
 from coaddc.ops.coadd_psf import PsfInput, coadd_psf
 from coaddc.ops.kernel_field import KernelField
-from coaddc.ops.match import Matching, kernel_field, match
+from coaddc.ops.match import Matching, kernel_field, match, noise_gain
 from coaddc.ops.warped_psf import WarpedPsf
 
 TRACT = Wcs.tan(ra=30.0, dec=-5.0, scale=0.2, x=500.0, y=400.0)
@@ -154,3 +154,18 @@ def test_a_cell_without_inputs_has_no_psf() -> None:
     cells = coadd_psf([PsfInput(SOURCE, 1.0)], far, cell=100, half=5, scale=0.2)
     assert np.isnan(cells.stamps).all()
     assert np.isnan(cells.fwhm).all()
+
+
+@pytest.mark.parametrize(("side", "lags"), [(7, 1), (8, 5), (21, 13), (3, 9)])
+def test_the_gain_is_the_kernel_with_itself_at_all_lags_times_their_correlation(side: int, lags: int) -> None:
+    rng = np.random.default_rng(side)
+    kernel, half = rng.normal(size=(side, side)), lags // 2
+    correlation = rng.normal(size=(lags, lags))
+    correlation += correlation[::-1, ::-1]
+    total = sum(
+        kernel[y, x] * kernel[v, u] * correlation[half + v - y, half + u - x]
+        for y, x in np.ndindex(side, side)
+        for v, u in np.ndindex(side, side)
+        if abs(v - y) <= half and abs(u - x) <= half
+    )
+    assert noise_gain(kernel, correlation) == pytest.approx(total, rel=1e-9)
