@@ -24,8 +24,8 @@ AnyPlane = NDArray[Any]
 #: Planes whose pixels are replaced before they are interpolated, and spread over all that they touch.
 REJECT = ("BAD", "SAT", "CR", "NO_DATA")
 
-#: Pixels that are read at once: what is done to them stays in the processor's caches.
-TOGETHER = 2**16
+#: Pixels that are read at once: they stay in the processor's caches, and Python's part is small.
+TOGETHER = 2**17
 
 # Memory that each thread prepares sections in: touching new memory takes longer than all that is done there.
 # What has more pixels is not kept.

@@ -103,7 +103,7 @@ class PixelReader:
         known = np.isfinite(image)
         known &= np.isfinite(variance)
         known &= variance > 0.0
-        _mark(mask, ~known, "NO_DATA")
+        _mark(mask, np.logical_not(known, out=known), "NO_DATA")
         return image, variance, mask
 
     def hold(self) -> None:
@@ -257,24 +257,36 @@ def translate(
     mask : (ny, nx)
         Changed in place.
     """
-    if not raw.any() and kind is not MaskKind.codes:
+    if kind is MaskKind.codes and any(0 in numbers for numbers in planes.values()):
+        _translate(raw, planes, kind, mask)
         return
+    set_ = np.flatnonzero(raw != 0)  # of a pixel without bits, or of code 0, there is nothing to say
+    if set_.size:
+        found = np.zeros(set_.size, np.int32)
+        _translate(raw.reshape(-1)[set_], planes, kind, found)
+        mask.reshape(-1)[set_] |= found
+
+
+def _translate(
+    raw: NDArray[np.generic], planes: Mapping[str, tuple[int, ...]], kind: MaskKind, mask: Mask
+) -> None:
+    """Set the bits of all values, from a table if there are no high ones."""
     lowest, highest = int(raw.min()), int(raw.max())
     if lowest >= 0 and highest < _LISTED:
         mask |= _bits_of_codes(tuple(planes.items()), kind)[raw]
     else:
-        _translate(raw, planes, kind, mask)
+        _translate_any(raw, planes, kind, mask)
 
 
 @cache
 def _bits_of_codes(planes: tuple[tuple[str, tuple[int, ...]], ...], kind: MaskKind) -> Mask:
     """Return coaddc's bits for each of the lowest codes of a file."""
     found: Mask = np.zeros(_LISTED, np.int32)
-    _translate(np.arange(_LISTED), dict(planes), kind, found)
+    _translate_any(np.arange(_LISTED), dict(planes), kind, found)
     return found
 
 
-def _translate(
+def _translate_any(
     raw: NDArray[np.generic], planes: Mapping[str, tuple[int, ...]], kind: MaskKind, mask: Mask
 ) -> None:
     """Set the bits plane by plane, whatever the codes."""
@@ -291,7 +303,8 @@ def _translate(
 
 def _to_variance(value: Floats, kind: VarianceKind) -> Floats:
     """Turn what a file says into the variance, in place; infinite where there is no data."""
-    none = ~(value > 0.0)
+    none = value > 0.0
+    np.logical_not(none, out=none)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         match kind:
             case VarianceKind.variance:
@@ -300,6 +313,5 @@ def _to_variance(value: Floats, kind: VarianceKind) -> Floats:
                 np.reciprocal(value, out=value)
             case VarianceKind.standard_deviation:
                 np.square(value, out=value)
-    if none.any():
-        value[none] = np.inf
+    np.copyto(value, np.inf, where=none)
     return value
