@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -100,9 +100,10 @@ class PixelReader:
         raw, mask, variance = self._load(box)
         image = raw - self.sky.read(box) if self._has_sky else raw
         variance = self._variance(variance, image)
-        known = np.isfinite(image)
-        known &= np.isfinite(variance)
-        known &= variance > 0.0
+        known = variance > 0.0
+        known &= variance < np.inf
+        if image is not raw:  # of which the mask says it already
+            known &= np.isfinite(image)
         _mark(mask, np.logical_not(known, out=known), "NO_DATA")
         return image, variance, mask
 
@@ -152,9 +153,9 @@ class PixelReader:
         if self._says_variance:
             step, rows = NOISE_ROWS
             few = [Box(y0=y, y1=y + rows, x0=0, x1=self.box.x1) for y in range(0, self.box.y1, step)]
-            noise = self._median_noise(box.clip(self.box) for box in few)
+            noise = self._median_noise([box.clip(self.box) for box in few])
             if math.isnan(noise):
-                noise = self._median_noise(self._strips())
+                noise = self._median_noise(list(self._strips()))
         else:
             raw, mask, _ = self._load(self.box)
             bad = (mask & BAD) > 0
@@ -169,11 +170,16 @@ class PixelReader:
     def _says_variance(self) -> bool:
         return self._described.variance is not None or self._described.survey.variance.card is not None
 
-    def _median_noise(self, boxes: Iterable[Box]) -> float:
+    def _median_noise(self, boxes: Sequence[Box]) -> float:
         """Return the median standard deviation of the good pixels of some boxes; NaN where there are none."""
-        found = [self._good_variances(box) for box in boxes]
-        good = np.concatenate(found)
-        return math.sqrt(float(np.median(good))) if good.size else math.nan
+        found, size = np.empty(0), 0
+        for box in boxes:
+            good = self._good_variances(box)
+            if not size:  # of the kind of floats that the file has
+                found = np.empty(sum(box.area for box in boxes), good.dtype)
+            found[size : size + good.size] = good
+            size += good.size
+        return math.sqrt(float(np.median(found[:size], overwrite_input=True))) if size else math.nan
 
     def _good_variances(self, box: Box) -> Floats:
         _, mask, variance = self._load(box)
