@@ -36,7 +36,8 @@ def find_bad(
     window: tuple[int, int, int, int],
     reject: int,
     flag: int,
-) -> NDArray[np.bool_]:
+    bad: NDArray[np.bool_],
+) -> None:
     """Find pixels that cannot be used, and flag those of them that the mask does not tell.
 
     Parameters
@@ -46,20 +47,15 @@ def find_bad(
     mask : (ny, nx)
         Bits; a pixel is bad where it shares one with ``reject``. Bad ones without get ``flag``, in place.
     window
-        What there is of the exposure: rows from and to, columns from and to. All around it is bad, and not
-        flagged.
+        What is looked at: rows from and to, columns from and to.
     reject, flag
         Bits.
-
-    Returns
-    -------
     bad : (ny, nx)
+        Output: within the window, whether a pixel is.
     """
     y0, y1, x0, x1 = window
-    bad = np.ones(image.shape, np.bool_)
     for y in range(y0, y1):
         _find_in_row(image[y, x0:x1], variance[y, x0:x1], mask[y, x0:x1], reject, flag, bad[y, x0:x1])
-    return bad
 
 
 @njit(nogil=True, cache=True)

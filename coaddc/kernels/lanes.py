@@ -15,7 +15,8 @@ from numba.extending import intrinsic, models, register_model
 #: How many.
 LANES = 8
 
-#: How functions are compiled that only compiled code calls: without what Python would need, half the time.
+#: How functions are compiled that only compiled code calls: without what Python would need, half the time;
+#: and within their callers, whatever their size, as a call counts the references to each array it is given.
 INNER = {
     "nogil": True,
     "cache": True,
@@ -23,6 +24,7 @@ INNER = {
     "fastmath": {"contract"},
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
+    "forceinline": True,
 }
 
 #: How functions are compiled that take or give lanes: always within their caller. Left to itself the compiler

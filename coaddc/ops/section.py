@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +24,21 @@ AnyPlane = NDArray[Any]
 #: Planes whose pixels are replaced before they are interpolated, and spread over all that they touch.
 REJECT = ("BAD", "SAT", "CR", "NO_DATA")
 
-#: Pixels that are read at once: what is done to them stays in the processor's caches.
-TOGETHER = 2**16
+#: Pixels that are read at once: they stay in the processor's caches, and Python's part is small.
+TOGETHER = 2**17
+
+# Memory that each thread prepares sections in: touching new memory takes longer than all that is done there.
+# What has more pixels is not kept.
+_MEMORY = threading.local()
+_KEPT = 2**22
+_KINDS = (np.float32, np.float32, np.int32, np.int32, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """A piece of a turned exposure with what interpolation near its border needs.
+
+    Its planes are the thread's that reads it, and hold until that reads another one.
 
     Attributes
     ----------
@@ -75,25 +84,49 @@ def read_section(
     whole = Box.of_shape(turn.limits)
     box = turn.box(needed).grow(scheme.margin + MARGIN)
     inside = box.clip(whole)
-    window = (inside.y0 - box.y0, inside.y1 - box.y0, inside.x0 - box.x0, inside.x1 - box.x0)
-    image, variance = np.empty(box.shape, np.float32), np.empty(box.shape, np.float32)
-    raw = np.zeros(box.shape, np.int32)
+    image, variance, raw, mask, bad = _memory(box.shape)
+    _surround(raw, inside.within(box), 0)
+    _surround(bad, inside.within(box), True)
     source = needed.grow(scheme.margin + MARGIN).clip(Box.of_shape(turn.shape))
     for strip in blocks(source, (max(1, TOGETHER // source.shape[1]), source.shape[1])):
         pixels = read(strip)
         here = turn.box(strip).within(box)
         for made, plane in ((image, pixels.image), (variance, pixels.variance), (raw, pixels.mask)):
             made[here] = turn.plane(_apart(plane) if turn.swap else plane)
-    bad = find_bad(image, variance, raw, window, bits(REJECT), bit("BAD"))
+    window = _window(inside.within(box))
+    find_bad(image, variance, raw, window, bits(REJECT), bit("BAD"), bad)
     fill(image, variance, bad, window)
-    for plane in (image, variance):
-        _mirror(plane, box, inside)
+    _mirror(image, box, inside)
+    _mirror(variance, box, inside)
     if scheme.prefiltered:
         prefilter(image)
-    mask = np.empty(box.shape, np.int32)
     spread_mask(raw, bits(REJECT), min(2, scheme.taps // 2), mask)
     _mark_edges(mask, box, whole, scheme.taps // 2)
     return Section(box, image, variance, mask)
+
+
+def _memory(shape: tuple[int, int]) -> tuple[AnyPlane, ...]:
+    """Return planes that the thread may use until it asks for some again, holding anything."""
+    size = shape[0] * shape[1]
+    planes: tuple[AnyPlane, ...] | None = getattr(_MEMORY, "planes", None)
+    if planes is None or planes[0].size < size:
+        planes = tuple(np.empty(size, kind) for kind in _KINDS)
+        if size <= _KEPT:
+            _MEMORY.planes = planes
+    return tuple(plane[:size].reshape(shape) for plane in planes)
+
+
+def _window(at: tuple[slice, slice]) -> tuple[int, int, int, int]:
+    """Return rows from and to, columns from and to."""
+    rows, columns = at
+    return rows.start, rows.stop, columns.start, columns.stop
+
+
+def _surround(plane: AnyPlane, at: tuple[slice, slice], value: int) -> None:
+    """Set all that lies around a part of a plane."""
+    rows, columns = at
+    plane[: rows.start] = plane[rows.stop :] = value
+    plane[rows, : columns.start] = plane[rows, columns.stop :] = value
 
 
 def _apart(plane: AnyPlane) -> AnyPlane:
@@ -123,6 +156,11 @@ def _mirror_rows(plane: Image, inside: slice) -> None:
 
 def _mark_edges(mask: Mask, box: Box, whole: Box, reach: int) -> None:
     """Set EDGE for positions whose taps reach beyond the exposure."""
-    rows, columns = np.arange(box.y0, box.y1), np.arange(box.x0, box.x1)
-    mask[(rows < reach - 1) | (rows + reach >= whole.y1)] |= bit("EDGE")
-    mask[:, (columns < reach - 1) | (columns + reach >= whole.x1)] |= bit("EDGE")
+    ny, nx = mask.shape
+    flag, far = bit("EDGE"), whole.grow(-reach)  # (y, x) to (y + 1, x + 1) within it see no edge
+    top, right = (min(max(0, edge), n) for edge, n in ((far.y1 - box.y0, ny), (far.x1 - box.x0, nx)))
+    low, left = (min(max(0, edge), n) for edge, n in ((far.y0 - 1 - box.y0, ny), (far.x0 - 1 - box.x0, nx)))
+    for rows in (slice(0, low), slice(max(low, top), ny)):
+        mask[rows] |= flag
+    for columns in (slice(0, left), slice(max(left, right), nx)):
+        mask[:, columns] |= flag

@@ -18,6 +18,10 @@ from coaddc.ops.section import read_section
 #: Rows and columns that are worked on at a time: what they need stays in the processor's caches.
 BLOCK = (256, 1024)
 
+#: Blocks that a box may be cut into so that less of an exposure that is turned against it is read: near
+#: squares enclose little of what encloses them, and large ones have the smaller margins.
+CUTS = (BLOCK, (512, 512))
+
 
 def warp(
     exposure: Exposure, pixel_map: PixelMap | None, box: Box, *, interpolant: Interpolant, weight: float
@@ -97,13 +101,13 @@ class _Piece:
 
 
 def _pieces(pixel_map: PixelMap, box: Box) -> list[_Piece]:
-    """Cut a box into pieces by rows, or into blocks, whichever needs the fewer pixels of the exposure.
+    """Leave a box whole, or cut it into blocks, whichever needs the fewer pixels of the exposure.
 
     A box that is turned against the exposure encloses little of what encloses it.
     """
     cuts = [
         [_Piece(part, needed) for part in blocks(box, shape) if (needed := pixel_map.source_box(part))]
-        for shape in (box.shape, BLOCK)
+        for shape in (box.shape, *CUTS)
     ]
     return min(cuts, key=lambda pieces: sum(piece.needed.grow(MARGIN).area for piece in pieces))
 

@@ -24,20 +24,22 @@ def test_bad_is_what_the_mask_rejects_and_what_is_no_number_or_has_no_variance()
     variance += 2.0
     mask = np.zeros((4, 5), np.int32)
     image[1, 2], variance[2, 3], variance[0, 0], mask[3, 4], mask[3, 0] = np.nan, np.inf, 0.0, 4, 8
-    bad = find_bad(image, variance, mask, (0, 4, 0, 5), 4 | 1, 1)
+    bad = np.zeros((4, 5), np.bool_)
+    find_bad(image, variance, mask, (0, 4, 0, 5), 4 | 1, 1, bad)
     assert sorted(zip(*np.nonzero(bad), strict=True)) == [(0, 0), (1, 2), (2, 3), (3, 4)]
     assert mask[1, 2] == mask[2, 3] == mask[0, 0] == 1
     assert mask[3, 4] == 4
     assert mask[3, 0] == 8
 
 
-def test_what_lies_around_the_exposure_is_bad_but_neither_flagged_nor_filled() -> None:
+def test_what_lies_around_the_exposure_is_neither_looked_at_nor_flagged_nor_filled() -> None:
     image, variance = np.full((2, 40, 150), np.nan, np.float32)
     image[3:30, 20:140], variance[3:30, 20:140] = 7.0, 2.0
     image[3, 20] = image[29, 84] = np.inf
     mask = np.zeros((40, 150), np.int32)
     window = (3, 30, 20, 140)
-    bad = find_bad(image, variance, mask, window, 1, 2)
+    bad = np.ones((40, 150), np.bool_)
+    find_bad(image, variance, mask, window, 1, 2, bad)
     fill(image, variance, bad, window)
     assert sorted(zip(*np.nonzero(mask), strict=True)) == [(3, 20), (29, 84)]
     assert bad.sum() == bad.size - 27 * 120 + 2

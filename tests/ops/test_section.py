@@ -32,7 +32,8 @@ def exposed() -> MemoryExposure:
 
 
 def section(box: Box, turn: Orientation, interpolant: Interpolant) -> Section:
-    return read_section(exposed().read, turn, box, interpolant_1d(interpolant))
+    made = read_section(exposed().read, turn, box, interpolant_1d(interpolant))
+    return replace(made, image=made.image.copy(), variance=made.variance.copy(), mask=made.mask.copy())
 
 
 @every_interpolant

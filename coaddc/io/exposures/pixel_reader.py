@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -100,10 +100,11 @@ class PixelReader:
         raw, mask, variance = self._load(box)
         image = raw - self.sky.read(box) if self._has_sky else raw
         variance = self._variance(variance, image)
-        known = np.isfinite(image)
-        known &= np.isfinite(variance)
-        known &= variance > 0.0
-        _mark(mask, ~known, "NO_DATA")
+        known = variance > 0.0
+        known &= variance < np.inf
+        if image is not raw:  # of which the mask says it already
+            known &= np.isfinite(image)
+        _mark(mask, np.logical_not(known, out=known), "NO_DATA")
         return image, variance, mask
 
     def hold(self) -> None:
@@ -152,9 +153,9 @@ class PixelReader:
         if self._says_variance:
             step, rows = NOISE_ROWS
             few = [Box(y0=y, y1=y + rows, x0=0, x1=self.box.x1) for y in range(0, self.box.y1, step)]
-            noise = self._median_noise(box.clip(self.box) for box in few)
+            noise = self._median_noise([box.clip(self.box) for box in few])
             if math.isnan(noise):
-                noise = self._median_noise(self._strips())
+                noise = self._median_noise(list(self._strips()))
         else:
             raw, mask, _ = self._load(self.box)
             bad = (mask & BAD) > 0
@@ -169,11 +170,16 @@ class PixelReader:
     def _says_variance(self) -> bool:
         return self._described.variance is not None or self._described.survey.variance.card is not None
 
-    def _median_noise(self, boxes: Iterable[Box]) -> float:
+    def _median_noise(self, boxes: Sequence[Box]) -> float:
         """Return the median standard deviation of the good pixels of some boxes; NaN where there are none."""
-        found = [self._good_variances(box) for box in boxes]
-        good = np.concatenate(found)
-        return math.sqrt(float(np.median(good))) if good.size else math.nan
+        found, size = np.empty(0), 0
+        for box in boxes:
+            good = self._good_variances(box)
+            if not size:  # of the kind of floats that the file has
+                found = np.empty(sum(box.area for box in boxes), good.dtype)
+            found[size : size + good.size] = good
+            size += good.size
+        return math.sqrt(float(np.median(found[:size], overwrite_input=True))) if size else math.nan
 
     def _good_variances(self, box: Box) -> Floats:
         _, mask, variance = self._load(box)
@@ -257,24 +263,36 @@ def translate(
     mask : (ny, nx)
         Changed in place.
     """
-    if not raw.any() and kind is not MaskKind.codes:
+    if kind is MaskKind.codes and any(0 in numbers for numbers in planes.values()):
+        _translate(raw, planes, kind, mask)
         return
+    set_ = np.flatnonzero(raw != 0)  # of a pixel without bits, or of code 0, there is nothing to say
+    if set_.size:
+        found = np.zeros(set_.size, np.int32)
+        _translate(raw.reshape(-1)[set_], planes, kind, found)
+        mask.reshape(-1)[set_] |= found
+
+
+def _translate(
+    raw: NDArray[np.generic], planes: Mapping[str, tuple[int, ...]], kind: MaskKind, mask: Mask
+) -> None:
+    """Set the bits of all values, from a table if there are no high ones."""
     lowest, highest = int(raw.min()), int(raw.max())
     if lowest >= 0 and highest < _LISTED:
         mask |= _bits_of_codes(tuple(planes.items()), kind)[raw]
     else:
-        _translate(raw, planes, kind, mask)
+        _translate_any(raw, planes, kind, mask)
 
 
 @cache
 def _bits_of_codes(planes: tuple[tuple[str, tuple[int, ...]], ...], kind: MaskKind) -> Mask:
     """Return coaddc's bits for each of the lowest codes of a file."""
     found: Mask = np.zeros(_LISTED, np.int32)
-    _translate(np.arange(_LISTED), dict(planes), kind, found)
+    _translate_any(np.arange(_LISTED), dict(planes), kind, found)
     return found
 
 
-def _translate(
+def _translate_any(
     raw: NDArray[np.generic], planes: Mapping[str, tuple[int, ...]], kind: MaskKind, mask: Mask
 ) -> None:
     """Set the bits plane by plane, whatever the codes."""
@@ -291,7 +309,8 @@ def _translate(
 
 def _to_variance(value: Floats, kind: VarianceKind) -> Floats:
     """Turn what a file says into the variance, in place; infinite where there is no data."""
-    none = ~(value > 0.0)
+    none = value > 0.0
+    np.logical_not(none, out=none)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         match kind:
             case VarianceKind.variance:
@@ -300,6 +319,5 @@ def _to_variance(value: Floats, kind: VarianceKind) -> Floats:
                 np.reciprocal(value, out=value)
             case VarianceKind.standard_deviation:
                 np.square(value, out=value)
-    if none.any():
-        value[none] = np.inf
+    np.copyto(value, np.inf, where=none)
     return value
