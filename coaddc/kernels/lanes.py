@@ -27,10 +27,6 @@ INNER = {
     "forceinline": True,
 }
 
-#: How functions are compiled that take or give lanes: always within their caller. Left to itself the compiler
-#: calls some of them for every eight numbers, with loops that go round once or never.
-INNERMOST = {**INNER, "forceinline": True}
-
 #: What functions say that they take or return; only the compiler knows it.
 Lanes = Any
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from coaddc.kernels.lanes import (
     INNER,
-    INNERMOST,
     LANES,
     Lanes,
     add,
@@ -78,14 +77,14 @@ def weigh(
                 _store(multiply(low_x, low_x), multiply(high_x, high_x), wx[1], at, mirrored)
 
 
-@njit(**INNERMOST)
+@njit(**INNER)
 def _store(low: Lanes, high: Lanes, result: Floats, at: int, mirrored: int) -> None:
     """Store a tap's weights and the mirrored tap's."""
     store(low, result, at)
     store(high, result, mirrored)
 
 
-@njit(**INNERMOST)
+@njit(**INNER)
 def _mirrored(powers: Size, coefficients: Floats, i: int, u: Lanes) -> tuple[Lanes, Lanes]:
     """Return tap i's polynomial, the sum of even and odd powers, and the mirrored tap's, the difference."""
     last_even, last_odd = (len(powers) - 1) // 2 * 2, len(powers) // 2 * 2 - 1
@@ -98,7 +97,7 @@ def _mirrored(powers: Size, coefficients: Floats, i: int, u: Lanes) -> tuple[Lan
     return multiply_add(odd, u, even), multiply_add(odd, minus, even)
 
 
-@njit(**INNERMOST)
+@njit(**INNER)
 def sums(taps: Size, plane: Floats, at: int, stride: int, wy: Floats, wx: Floats, k: int) -> Lanes:
     """Return the sums of eight positions that step from pixel to pixel along a row.
 
@@ -124,7 +123,7 @@ def sums(taps: Size, plane: Floats, at: int, stride: int, wy: Floats, wx: Floats
     )
 
 
-@njit(**INNERMOST)
+@njit(**INNER)
 def _columns(
     taps: Size, plane: Floats, at: int, stride: int, wy: Floats, wx: Floats, k: int, first: int
 ) -> Lanes:
@@ -134,7 +133,7 @@ def _columns(
     return add(a, b)
 
 
-@njit(**INNERMOST)
+@njit(**INNER)
 def _column(
     taps: Size, plane: Floats, at: int, stride: int, wy: Floats, wx: Floats, k: int, first: int
 ) -> Lanes:
@@ -159,7 +158,7 @@ def table(coefficients: Floats) -> Floats:
     return result
 
 
-@njit(**INNERMOST)
+@njit(**INNER)
 def weights_of_one(powers: Size, coefficients: Floats, phase: np.float32, first: int) -> Lanes:
     """Evaluate the weights of taps ``first`` to ``first + LANES`` at one phase, from a `table`."""
     last_even, last_odd = (len(powers) - 1) // 2 * 2, len(powers) // 2 * 2 - 1
@@ -173,7 +172,7 @@ def weights_of_one(powers: Size, coefficients: Floats, phase: np.float32, first:
     return multiply_add(odd, u, even)
 
 
-@njit(**INNERMOST)
+@njit(**INNER)
 def columns_of_one(taps: Size, plane: Floats, at: int, stride: int, wy: Floats, k: int, first: int) -> Lanes:
     """Return the sums down the columns ``first`` to ``first + LANES`` of the taps of one position."""
     result = spread(np.float32(0.0))

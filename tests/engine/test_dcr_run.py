@@ -100,8 +100,8 @@ def test_the_cut_into_tiles_goes_around_squares_and_changes_no_more_than_roundin
     (unit,) = compiled(seen, asked, tile=170).units
     assert unit.tile_starts == (-265, 0)  # 0 is a multiple of 512; -95 would cut a square
     cut = by_subband(run(seen, *asked, workers=1, tile=170))
-    # Matched warps are rounded to single precision, by blocks that begin elsewhere; a change of them comes out
-    # as s / (s**2 + a) times as much, where visits see it with strength s, and the ridge is a.
+    # Matched warps are rounded to single precision, by blocks that begin elsewhere; a change of them that
+    # visits see with strength s comes out s / (s**2 + a) times as large, and the ridge is a.
     most = np.finfo(np.float32).eps / (2.0 * np.sqrt(WavelengthSection().amplitude))
     for one, other in zip(coadds, cut, strict=True):
         brightest = one.stacked.image.max()
