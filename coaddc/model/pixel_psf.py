@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from coaddc.model.cubic import spline_filter
 from coaddc.model.errors import DataError
 from coaddc.model.psf import Floats
 
@@ -79,6 +80,6 @@ class PixelPsf:
     @cached_property
     def coefficients(self) -> NDArray[np.float64]:
         """Those of the cubic spline, (terms, n, n); the filter is linear: terms are summed after it."""
-        from scipy.ndimage import spline_filter
-
-        return np.stack([spline_filter(stamp, order=3, output=np.float64) for stamp in self.stamps])
+        along, across = (spline_filter(size) for size in self.stamps.shape[1:])
+        coefficients: NDArray[np.float64] = along @ self.stamps @ across.T
+        return coefficients

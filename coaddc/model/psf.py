@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from coaddc.model.cubic import spline_finer
 from coaddc.model.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -143,13 +144,8 @@ def fwhm(image: Floats) -> float:
     It is the width of the circle with the area of all that is above half the peak, the peak and the area
     taken from the stamp interpolated ten times finer by a cubic spline.
     """
-    from scipy.ndimage import spline_filter
-
     half = image.shape[0] // 2
     reach = min(half, 1 + int(np.ceil(2.0 * np.sqrt((image > 0.25 * image.max()).sum() / np.pi))))
-    fine = np.arange(-reach, reach + 0.05, 0.1)
-    distance = np.abs(fine[:, None] + half - np.arange(image.shape[0]))
-    near, far = 2.0 / 3.0 - distance**2 * (1.0 - distance / 2.0), np.maximum(2.0 - distance, 0.0) ** 3 / 6.0
-    basis = np.where(distance < 1.0, near, far)
-    value = basis @ spline_filter(image, order=3, output=np.float64) @ basis.T
+    finer = spline_finer(half, reach)
+    value = finer @ image @ finer.T
     return float(2.0 * np.sqrt((value > value.max() / 2.0).sum() * 0.01 / np.pi))
