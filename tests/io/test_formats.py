@@ -357,3 +357,13 @@ def test_a_file_that_changed_its_shape_since_the_scan_is_refused(tmp_path: Path)
     write(tmp_path / "s" / "a.fits", {"SCI": pixels()[:50]})
     with pytest.raises(DataError, match="scan again"):
         open_exposure(survey, row)
+
+
+def test_a_file_that_lost_its_end_since_it_was_opened_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "s" / "a.fits", {"SCI": pixels()})
+    survey = described(tmp_path / "s")
+    exposure = open_exposure(survey, only(survey, tmp_path / "c"), cache=tmp_path / "c")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+    with pytest.raises(DataError, match=r"a\.fits\[1\]: pixels cannot be read: the file ends before row 40"):
+        exposure.read(PART)

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -63,6 +64,21 @@ def test_the_exposure_is_mirrored_at_its_outermost_pixels() -> None:
     at = Box.of_shape(SHAPE).within(made.box)
     for plane in (made.image, made.variance):
         np.testing.assert_array_equal(plane, np.pad(plane[at], MARGIN + 2, mode="reflect"))
+
+
+@every_interpolant
+def test_nothing_is_left_of_the_section_that_the_thread_read_before(interpolant: Interpolant) -> None:
+    def made() -> Section:
+        return section(Box(y0=0, y1=31, x0=100, x1=137), TURNS[3], interpolant)
+
+    with ThreadPoolExecutor(1) as fresh:
+        expected = fresh.submit(made).result()
+    lost = exposed()
+    lost.image[:], lost.variance[:], lost.mask[:] = np.nan, np.inf, -1
+    read_section(lost.read, TURNS[0], Box.of_shape(SHAPE), interpolant_1d(interpolant))
+    found = made()
+    for name in ("image", "variance", "mask"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
 def test_good_pixels_are_those_of_the_exposure_and_bad_ones_are_near_their_neighbours() -> None:
