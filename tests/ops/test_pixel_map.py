@@ -64,6 +64,18 @@ def test_a_strong_distortion_makes_the_grid_finer() -> None:
     assert found.error <= TOLERANCE
 
 
+def test_the_error_is_the_largest_in_the_middles_of_cells() -> None:
+    source = distorted_wcs(SHAPE, rotation=10.0, distortion=0.08)
+    found = pixel_map(source, TRACT, BOX, SHAPE)
+    assert found is not None
+    row, column = np.nonzero(found.active)
+    y, x = (
+        origin + found.step * (cell + 1.5) for origin, cell in zip(found.origin, (row, column), strict=True)
+    )
+    error = np.hypot(*np.subtract(found.position(x=x, y=y), exact(source, x, y)))
+    assert found.error == pytest.approx(error.max(), rel=1e-3)
+
+
 def test_positions_do_not_depend_on_the_box_asked_for() -> None:
     source = distorted_wcs(SHAPE, rotation=3.0, distortion=0.003)
     whole = pixel_map(source, TRACT, BOX, SHAPE)
