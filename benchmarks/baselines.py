@@ -93,7 +93,7 @@ def series(words: Sequence[str], folder: Path, pair: Pair | None = None, **data_
         weights = [item.weight for item in coadd.inputs]
         mjd = float(np.average([item.row.mjd for item in coadd.inputs], weights=weights))
         place = () if pair is None else _apart(coadd.stacked.image, butler.get("coadd.header", **key), pair)
-        found.append(Epoch(str(name), len(coadd.inputs), mjd, Figures.of(coadd).depth, *place))
+        found.append(Epoch(str(name), len(coadd.inputs), mjd, Figures.of_coadd(coadd).depth, *place))
     return found
 
 

@@ -154,7 +154,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="coaddc-pictures-") as scratch:
         coadds, truth, rows = make(Path(scratch, "coadds")), stars(), []
         for name, coadd in coadds.items():
-            figures = Figures.of(coadd, filtered=name == "likelihood")
+            figures = Figures.of_coadd(coadd, filtered=name == "likelihood")
             error = flux_errors(coadd, truth, filtered=name == "likelihood")
             scatter = 1.4826 * 1.25 * np.median(np.abs(error - np.median(error))) / np.sqrt(len(error))
             visits = len({item.row.visit for item in coadd.inputs})

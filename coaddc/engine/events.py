@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from coaddc.engine.tally import Tally
-from coaddc.model.images import Stacked, Surroundings
+from coaddc.model.images import Coadd, Stacked, Surroundings
 from coaddc.plan.plan import Target, Unit
 
 
@@ -114,6 +114,11 @@ class Figures:
     pixels: int
     fwhm: float
     depth: float
+
+    @classmethod
+    def of_coadd(cls, coadd: Coadd, *, filtered: bool = False) -> Figures:
+        """Measure a coadd that is there as a whole."""
+        return cls.of(coadd.surroundings, Tally.of(coadd.stacked), filtered=filtered)
 
     @classmethod
     def of(cls, around: Surroundings, tally: Tally, *, filtered: bool = False) -> Figures:

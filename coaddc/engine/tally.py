@@ -30,6 +30,13 @@ class Tally:
         #: Number of pixels with data.
         self.pixels = 0
 
+    @classmethod
+    def of(cls, stacked: Stacked) -> Tally:
+        """Count all of a coadd at once."""
+        tally = cls(stacked.box)
+        tally.take(stacked)
+        return tally
+
     def take(self, part: Stacked) -> None:
         """Count some rows."""
         good = np.isfinite(part.image)

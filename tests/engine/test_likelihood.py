@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
+from coaddc.engine.events import Figures
 from coaddc.model.assembly import Matching, PsfModelSection, StackSection, Statistic, WarpSection, Weighting
 from coaddc.model.errors import PlanError
 from coaddc.model.images import Coadd
 from coaddc.plan.task import walk
 from tests.assemblies import assembly, dark, small_survey
 from tests.engine.measured import inside, significance
-from tests.engine.test_run import compiled, figures_of, only, run
+from tests.engine.test_run import compiled, only, run
 
 LIKELIHOOD = WarpSection(matching=Matching.likelihood)
 
@@ -92,5 +93,7 @@ def test_the_summary_says_the_depth_of_fluxes_from_their_variance() -> None:
     direct = next(coadd for name, coadd in made.items() if "warp=x" in name)
     assert isinstance(filtered, Coadd)
     assert isinstance(direct, Coadd)
-    depth = figures_of(filtered, filtered=True).depth
-    assert depth == pytest.approx(figures_of(direct).depth, abs=0.1)  # as deep as a fit of the direct PSF
+    depth = Figures.of_coadd(filtered, filtered=True).depth
+    assert depth == pytest.approx(
+        Figures.of_coadd(direct).depth, abs=0.1
+    )  # as deep as a fit of the direct PSF

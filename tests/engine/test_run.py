@@ -18,7 +18,6 @@ from coaddc.engine.events import Event, Failed, Figures, StepDone, UnitDone, Uni
 from coaddc.engine.keeper import Keeper, Kept
 from coaddc.engine.report import Follower
 from coaddc.engine.run import run_plan
-from coaddc.engine.tally import Tally
 from coaddc.kernels.compile_time import compile_time
 from coaddc.model.assembly import (
     Assembly,
@@ -82,12 +81,6 @@ def only(made: dict[str, Coadd | Failure]) -> Coadd:
     (coadd,) = made.values()
     assert isinstance(coadd, Coadd)
     return coadd
-
-
-def figures_of(coadd: Coadd, *, filtered: bool = False) -> Figures:
-    tally = Tally(coadd.stacked.box)
-    tally.take(coadd.stacked)
-    return Figures.of(coadd.surroundings, tally, filtered=filtered)
 
 
 def flux_at(coadd: Coadd, ra: float, dec: float, radius: float) -> float:
@@ -192,7 +185,7 @@ def test_a_broken_exposure_fails_only_what_needs_it() -> None:
 def test_the_depth_is_where_a_star_has_five_sigma() -> None:
     survey, _ = small_survey(seed=3)
     coadd = only(run(survey, assembly()))
-    figures = figures_of(coadd)
+    figures = Figures.of_coadd(coadd)
     assert figures.inputs == 10
     assert figures.fwhm == pytest.approx(float(np.nanmedian(coadd.psf.fwhm)))
     # One exposure of the best visit reaches less deep, by less than the square root of all.
