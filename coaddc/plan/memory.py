@@ -75,7 +75,8 @@ def _pixel(unit: Unit, workers: int, held: frozenset[str]) -> int:
     """Return the bytes that a pixel of a tile takes where these results wait for artifacts."""
     making = WARPING + (MATCHING if any(t.op in SPREADING for t in unit.tasks) else 0)
     most = max(_round_pixel(unit, found, held) for found in rounds(unit.tasks, held))
-    products = sum(t.op == "stack" and t.digest not in _sent(unit) for t in unit.tasks) * PRODUCT
+    sent = _sent(unit)
+    products = sum(t.op == "stack" and t.digest not in sent for t in unit.tasks) * PRODUCT
     return most + products + (workers + 1) * (making + WARP)
 
 
