@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -25,6 +24,16 @@ from numpy.typing import NDArray
 SWARP = shutil.which("SWarp") or shutil.which("swarp")
 #: The command.
 COADDC = (sys.executable, "-m", "coaddc")
+#: A program that runs a command, and writes its status, wall and processor time, s, and memory, MB.
+START = """
+import json, os, sys, time
+started = time.perf_counter()
+pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+wall, cpu = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
+with open(sys.argv[1], "w") as file:
+    json.dump([os.waitstatus_to_exitcode(status), wall, cpu, usage.ru_maxrss / 1024], file)
+"""
 #: What SWarp is told beside what a run says.
 SETTINGS = {
     "SUBTRACT_BACK": "N",
@@ -70,23 +79,25 @@ class ProgramError(Exception):
 def measured(command: Sequence[str], *, folder: Path, **environment: str) -> Cost:
     """Run a command to its end; say what it took.
 
+    A small process starts it: the largest memory of a process counts that of the one which started it.
+
     Raises
     ------
     ProgramError
         Where its status is not 0.
     """
-    started = time.perf_counter()
+    report = folder / "cost.json"
     with (folder / "output.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+        starter = [sys.executable, "-S", "-c", START, str(report), *command]
+        subprocess.run(
+            starter, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
         )
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - started
-    if process.returncode:
+    status, wall, cpu, peak = json.loads(report.read_text())
+    report.unlink()
+    if status:
         text = (folder / "output.log").read_text(errors="replace")
-        raise ProgramError(f"{' '.join(command[:3])} ... in {folder}: status {process.returncode}\n{text}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024.0)
+        raise ProgramError(f"{' '.join(command[:3])} ... in {folder}: status {status}\n{text}")
+    return Cost(wall, cpu, peak)
 
 
 def run_coaddc(
