@@ -129,9 +129,8 @@ class Convolver:
             One or two.
         """
         wide = [piece.grow(self.half) for piece in pieces]
-        first, second = (*(start(part, box) for part in wide), (plane.shape[0], 0))[
-            :2
-        ]  # a lone one, and nothing
+        nothing = plane.shape[0], 0  # where the second of two begins that is none
+        first, second = (*(start(part, box) for part in wide), nothing)[:2]
         reach = max(part.shape[0] for part in wide), max(part.shape[1] for part in wide)
         place(plane, there.view(np.uint8), first, second, reach, self.size, self.room)
         analyse(self.room, self.size, self.tables, self.transformed)

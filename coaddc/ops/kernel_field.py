@@ -135,8 +135,8 @@ def nodes(start: int, stop: int, cell: int) -> NDArray[np.float64]:
 def _principal(differences: Floats, tolerance: float) -> tuple[Floats, Floats]:
     """Return components (m, n, n) and amplitudes (k, m) that reach the tolerance in each of k kernels.
 
-    From the products of the kernels with each other: ten times as fast as singular values, and good to 1e-8
-    of the largest difference, which is far below any tolerance.
+    From the products of the kernels with each other: there are fewer of these than pixels, so that it takes
+    less time than singular values, and it is good to 1e-8 of the largest difference, far below any tolerance.
     """
     k, n, _ = differences.shape
     rows = differences.reshape(k, n * n)

@@ -187,12 +187,12 @@ def _begin(file: BinaryIO, header: fits.Header, box: Box) -> _Plane:
     """Write a header, and leave room for its pixels."""
     start = file.tell()
     file.write(_summed(header, 0))
-    data, kind = file.tell(), fits_kind(header)
+    data, kind = file.tell(), _kind_of(header)
     file.seek(data + -(-box.area * kind.itemsize // BLOCK) * BLOCK)
     return _Plane(header, start, data, kind)
 
 
-def fits_kind(header: fits.Header) -> np.dtype[Any]:
+def _kind_of(header: fits.Header) -> np.dtype[Any]:
     """Return the kind of numbers, in the machine's byte order, that an HDU holds."""
     return np.dtype({-32: np.float32, 32: np.int32, 16: np.int16}[header["BITPIX"]])
 
